@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use callboard_io::{ErrorKind, InFile, is_json};
+use callboard_io::{ErrorKind, InFile, InputSpec, OnBadRow, is_json};
 
 use crate::bench::{Bench, POLICY, column, join, types};
 use crate::both;
@@ -55,6 +55,58 @@ fn types_come_from_the_sample() {
     assert_eq!(column(&rows, "tags"), ["[x]", "[]", "∅"]);
     assert_eq!(column(&rows, "meta"), ["{a: 1, b: ∅}", "{a: ∅, b: [{c: ∅}]}", "∅"]);
     assert_eq!(column(&rows, "late"), ["∅", "z", "∅"]);
+}
+
+/// A hundred files, of three rows each: columns come later, within others too, and an integer is a float once.
+fn many(other: Option<(usize, &str)>) -> Bench {
+    let bench = Bench::new();
+    for file in 0..100 {
+        let row = |row: usize| match other {
+            Some((at, line)) if (at, 1) == (file, row) => format!("{line}\n"),
+            _ => {
+                let (float, tens) = (if file == 70 { ".5" } else { "" }, file / 10);
+                format!(
+                    "{{\"id\":1{file}{row}{float},\"m\":{{\"k{tens}\":[{{\"n{tens}\":null}}]}},\"c{tens}\":\"x\"}}\n"
+                )
+            }
+        };
+        bench.put(&format!("{file:02}.jsonl"), (0..3).map(row).collect::<String>());
+    }
+    bench
+}
+
+#[test]
+fn many_small_files_hold_what_one_does() {
+    let bench = many(None);
+    let files: Vec<String> = (0..100).map(|file| bench.text(&format!("{file:02}.jsonl"))).collect();
+    bench.put("whole.json", files.concat());
+    let (many, one) = (bench.spec(&["*.jsonl"], &[]), bench.spec(&["whole.json"], &[]));
+    let (many, one) = (both::rows(&many, POLICY).unwrap(), both::rows(&one, POLICY).unwrap());
+    assert!(
+        many.iter()
+            .enumerate()
+            .all(|(at, rows)| (rows.file as usize, &rows.origin.values()[..]) == (at, &[1, 2, 3][..]))
+    );
+    assert_eq!(join(&many), join(&one));
+}
+
+/// Whatever fits what was seen in other files, and what does not, by the first of these in their order.
+#[test]
+fn a_row_of_many_small_files_that_fits_no_other_is_named() {
+    for (line, message) in [
+        ("{\"id\":\"a\"}", "`id` is a string here and an integer before"),
+        ("{\"m\":{\"k5\":[[]]}}", "`m.k5` is a list here and an object before"),
+        ("{\"id\":", "the line is not JSON"),
+    ] {
+        let bench = many(Some((57, line)));
+        let (words, _) = bench.error(&["*.jsonl"], &[]);
+        assert!(words.contains("57.jsonl`, line 2") && words.contains(message), "{words}");
+        let spec = InputSpec { on_bad_row: OnBadRow::Reject, ..bench.spec(&["*.jsonl"], &[]) };
+        let chunks = both::rows(&spec, POLICY).unwrap();
+        let bad: Vec<_> = chunks.iter().flat_map(|of| of.bad.iter().map(|row| (of.file, row.origin))).collect();
+        assert_eq!((bad, join(&chunks).num_rows()), (vec![(57, 2)], 299), "{line}");
+        assert_eq!(types(join(&chunks).schema_ref())[0], "id: Float64", "{line}");
+    }
 }
 
 #[test]

@@ -100,6 +100,13 @@ impl BadSample {
         }
     }
 
+    /// The rows of another sample, if all of them can be read.
+    #[must_use]
+    pub(crate) fn take(&mut self, other: &BadSample) -> bool {
+        self.rows += if other.bad == 0 { other.rows } else { 0 };
+        other.bad == 0
+    }
+
     /// The rows so far were of this file.
     pub(crate) fn in_file(&mut self, file: &Source) {
         self.first = self.first.take().map(|first| first.in_file(file));

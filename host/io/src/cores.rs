@@ -18,26 +18,28 @@ pub fn threads() -> usize {
     cores().map_or(1, ThreadPool::current_num_threads)
 }
 
-/// Passes the results for all numbers below `count` to `to`, in order, until one is an error. `at_once` of them are worked on or wait at a
-/// time, one more while it is taken. Neither the work nor who calls this may be in one of the threads already.
+/// Passes the results for all items to `to`, in order, until one is an error. `at_once` of them are worked on or wait at a time, one more
+/// while it is taken. Neither the work nor who calls this may be in one of the threads already; the items come in the thread of the caller.
 ///
 /// # Errors
 /// The first error, of the work or of `to`.
-pub fn in_order<T: Send, E: Send>(
-    count: usize,
+pub fn in_order<I: Send, T: Send, E: Send>(
+    items: impl IntoIterator<Item = I>,
     at_once: usize,
-    work: impl Fn(usize) -> Result<T, E> + Sync,
+    work: impl Fn(I) -> Result<T, E> + Sync,
     mut to: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Some(pool) = cores().filter(|pool| count > 1 && pool.current_num_threads() > 1) else {
-        return (0..count).try_for_each(|at| to(work(at)?));
+    let mut items = items.into_iter();
+    let are_several = items.size_hint().1.is_none_or(|most| most > 1);
+    let Some(pool) = cores().filter(|pool| are_several && pool.current_num_threads() > 1) else {
+        return items.try_for_each(|item| to(work(item)?));
     };
     let work = &work;
     pool.in_place_scope(|scope| {
-        let mut begun = (0..count).map(|at| {
+        let mut begun = items.map(|item| {
             let (send, result) = sync_channel(1);
             // Where one of those before it has failed, nobody waits for it.
-            scope.spawn(move |_| drop(send.send(work(at))));
+            scope.spawn(move |_| drop(send.send(work(item))));
             result
         });
         let mut coming: VecDeque<_> = begun.by_ref().take(at_once).collect();
@@ -65,7 +67,7 @@ impl<T: Send + 'static> Task<T> {
     /// Begins the work in one of the threads. It must not wait for anything.
     pub fn begin(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
         let Some(pool) = cores().filter(|pool| pool.current_num_threads() > 1) else {
-            return Task(Doing::Later(Box::new(work)));
+            return Task::later(work);
         };
         let (send, result) = sync_channel(1);
         pool.spawn(move || {
@@ -77,6 +79,11 @@ impl<T: Send + 'static> Task<T> {
 }
 
 impl<T> Task<T> {
+    /// Work that is done by whoever wants its result.
+    pub(crate) fn later(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        Task(Doing::Later(Box::new(work)))
+    }
+
     /// The result.
     ///
     /// # Panics
@@ -111,7 +118,7 @@ mod tests {
         let of = |failing: usize| {
             let mut taken = Vec::new();
             let work = |at: usize| if at == failing { Err("work") } else { Ok(at) };
-            let ended = in_order(100, 3, work, |at| {
+            let ended = in_order(0..100, 3, work, |at| {
                 taken.push(at);
                 Ok(())
             });
@@ -121,7 +128,7 @@ mod tests {
         assert_eq!(of(70), ((0..70).collect(), Err("work")));
         assert_eq!(of(0), (Vec::new(), Err("work")));
         let mut taken = 0;
-        let full = in_order(100, 3, Ok, |at| {
+        let full = in_order(0..100, 3, Ok, |at| {
             taken = at;
             if at == 9 { Err("to") } else { Ok(()) }
         });

@@ -10,6 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::added::Additions;
 use crate::bad_row::BadRow;
+use crate::cores::{Task, threads};
 use crate::files::{self, Asked};
 use crate::format::Format;
 use crate::formats::{Reading, Rows, Taken, implementation};
@@ -106,7 +107,9 @@ impl Dataset {
     }
 
     fn found(spec: &InputSpec, asked: Asked) -> Result<Dataset, IoError> {
-        let files = files::resolve(spec, asked)?;
+        let mut files = files::resolve(spec, asked)?;
+        // Readers of each file have a copy: thousands of paths are not copied for each of them.
+        let spec = &InputSpec { paths: Vec::new(), ..spec.clone() };
         let format = match files::format(&files, spec.format)? {
             Format::Json if spec.format.is_none() && spec.at.is_none() && are_lines(&files[0], spec) => Format::Jsonl,
             format => format,
@@ -129,9 +132,9 @@ impl Dataset {
             return Err(IoError::spec(message).in_file(&files[0]).with_help("remove `on_bad_row`"));
         }
         let mut bytes = 0;
-        for file in &files {
+        for file in &mut files {
             spec.stop.check()?;
-            bytes += file.size()?;
+            bytes += file.find_size()?;
         }
         let read = implementation(format).schema(&files, spec)?;
         Dataset::of(spec, format, files, bytes, read)
@@ -267,6 +270,11 @@ impl Dataset {
         self.files.iter().filter(|file| file.is_on_disk()).map(Source::path)
     }
 
+    /// The device and the number of each of these.
+    pub fn ids_on_disk(&self) -> impl Iterator<Item = Option<(u64, u64)>> {
+        self.files.iter().filter(|file| file.is_on_disk()).map(Source::id)
+    }
+
     /// Files that are read more than once, since they are named twice or have two names: the first name and the other, for each.
     pub fn twice(&self) -> Vec<(PathBuf, PathBuf)> {
         files::twice(&self.files)
@@ -310,6 +318,8 @@ impl Dataset {
             size: 0,
             open: None,
             opened: VecDeque::new(),
+            making: VecDeque::new(),
+            next_to_open: self.part.start.file,
             left,
             left_of_file: 0,
             failed: false,
@@ -351,6 +361,32 @@ impl Dataset {
         }
     }
 
+    /// The rows of a file, of which at most some are read.
+    fn open_file(&self, at: usize, policy: BatchPolicy, most: u64) -> Result<Rows, IoError> {
+        let Dataset { format, read, spec, .. } = self;
+        let (file, format) = (&self.files[at], implementation(*format));
+        let policy = self.policy_of(file, policy, most);
+        let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
+        let of = Reading { file, schema: read, spec, policy };
+        let reads_through = self.reads_through();
+        let rows = match self.section(at) {
+            Section { from: 0, to: None, skip: 0, .. } if reads_through => {
+                format.read(Reading { file: &file.read_through(), ..of })
+            }
+            Section { from: 0, to: None, skip: 0, .. } => format.read(of),
+            section => format.read_section(of, section),
+        };
+        Ok(match before {
+            Some(before) => before.watch(rows?),
+            None => rows?,
+        })
+    }
+
+    /// Whether all rows of the files are wanted.
+    fn reads_through(&self) -> bool {
+        self.spec.rows.is_none() && self.spec.rows_per_file.is_none()
+    }
+
     /// The wanted columns of rows that have all.
     fn wanted(&self, rows: RecordBatch) -> RecordBatch {
         let Some(only) = &self.only else { return rows };
@@ -377,9 +413,10 @@ fn are_lines(file: &Source, spec: &InputSpec) -> bool {
     true
 }
 
-/// How many files of at most that many bytes are open before it is their turn.
-const OPENED: usize = 8;
-const SMALL: u64 = 64 << 10;
+/// How many small files are opened together.
+const TOGETHER: usize = 16;
+/// How many batches of each of them are made before it is their turn: all, and what comes behind the last.
+const MADE: usize = 2;
 
 /// The rows of a [`Dataset`], file by file, in order. Ends after the first error.
 pub struct Reader {
@@ -394,6 +431,10 @@ pub struct Reader {
     open: Option<Rows>,
     /// Files behind that one, in their order.
     opened: VecDeque<Result<Rows, IoError>>,
+    /// Small files behind those, whose rows are being made.
+    making: VecDeque<Task<Vec<Result<Rows, IoError>>>>,
+    /// Behind those.
+    next_to_open: usize,
     /// Rows that may still be read, and of this file.
     left: u64,
     left_of_file: u64,
@@ -403,7 +444,7 @@ pub struct Reader {
 impl Reader {
     /// Begins to fetch the rows, if they are not on the disk; it is read as it would be without.
     pub fn begin(&mut self) {
-        let is_first = self.opened.is_empty() && self.next_file == self.dataset.part.start.file;
+        let is_first = self.next_to_open == self.dataset.part.start.file;
         let is_remote = self.dataset.files.get(self.next_file).is_some_and(|file| !file.is_on_disk());
         if is_first && is_remote && self.left > 0 {
             let opened = self.open_at(self.next_file);
@@ -413,11 +454,6 @@ impl Reader {
 
     fn file(&self) -> &Path {
         &self.dataset.names[self.next_file - 1]
-    }
-
-    /// Whether all rows of the files are wanted.
-    fn reads_through(&self) -> bool {
-        self.dataset.spec.rows.is_none() && self.dataset.spec.rows_per_file.is_none()
     }
 
     /// The most rows of the next file.
@@ -433,43 +469,53 @@ impl Reader {
 
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         self.left_of_file = self.most_of_file();
+        if self.opened.is_empty()
+            && let Some(made) = self.making.pop_front()
+        {
+            self.opened.extend(made.wait());
+        }
         let opened = self.opened.pop_front().or_else(|| self.open_at(self.next_file))?;
         self.passed += self.size;
         self.size = self.dataset.files[self.next_file].size().unwrap_or(0);
         self.next_file += 1;
-        // Rows of small files are made side by side.
-        while self.opened.len() < OPENED && opened.is_ok() && self.reads_through() {
-            let at = self.next_file + self.opened.len();
-            let size = self.dataset.files[..self.dataset.end()].get(at).map(Source::size);
-            if !matches!(size, Some(Ok(..=SMALL))) {
-                break;
-            }
-            let opened = self.open_at(at);
-            self.opened.extend(opened);
+        if opened.is_ok() {
+            self.make_small();
         }
         Some(opened.map(|rows| self.open = Some(rows)))
     }
 
+    /// Has rows of small files made by other threads, as many groups of files at a time as there are threads.
+    fn make_small(&mut self) {
+        let is_text = implementation(self.dataset.format).first() == First::Start;
+        while self.making.len() < threads() && is_text && self.dataset.reads_through() {
+            let begin = self.next_to_open;
+            let files = &self.dataset.files[..self.dataset.end()];
+            let is_next = |at: &usize| {
+                self.ahead.fetch(self.dataset.first(), files, *at);
+                files[*at].is_small() && files[*at].is_here(&self.dataset.spec.stop)
+            };
+            let group = begin..begin + (begin..files.len()).take(TOGETHER).take_while(is_next).count();
+            if group.is_empty() {
+                return;
+            }
+            self.next_to_open = group.end;
+            let (dataset, policy, most) = (self.dataset.clone(), self.policy, self.most_of_file());
+            let made = |rows: Rows| {
+                let mut rows = rows.fuse();
+                let made: Vec<_> = rows.by_ref().take(MADE).collect();
+                Box::new(made.into_iter().chain(rows)) as Rows
+            };
+            let make = move |at| dataset.open_file(at, policy, most).map(made);
+            self.making.push_back(Task::begin(move || group.map(make).collect()));
+        }
+    }
+
     fn open_at(&mut self, at: usize) -> Option<Result<Rows, IoError>> {
         let files = &self.dataset.files[..self.dataset.end()];
-        let file = files.get(at)?;
+        files.get(at)?;
         self.ahead.fetch(self.dataset.first(), files, at);
-        let Dataset { format, read, spec, .. } = &self.dataset;
-        let policy = self.dataset.policy_of(file, self.policy, self.most_of_file());
-        let format = implementation(*format);
-        let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
-        let of = Reading { file, schema: read, spec, policy };
-        let rows = match self.dataset.section(at) {
-            Section { from: 0, to: None, skip: 0, .. } if self.reads_through() => {
-                format.read(Reading { file: &file.read_through(), ..of })
-            }
-            Section { from: 0, to: None, skip: 0, .. } => format.read(of),
-            section => format.read_section(of, section),
-        };
-        Some(rows.map(|rows| match before {
-            Some(before) => before.watch(rows),
-            None => rows,
-        }))
+        self.next_to_open = at + 1;
+        Some(self.dataset.open_file(at, self.policy, self.most_of_file()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::IoError;
@@ -55,7 +54,7 @@ pub(crate) fn resolve(spec: &InputSpec, asked: Asked) -> Result<Vec<Source>, IoE
 pub(crate) fn twice(files: &[Source]) -> Vec<(PathBuf, PathBuf)> {
     #[derive(PartialEq, Eq, Hash)]
     enum Is<'a> {
-        OnDisk(u64, u64),
+        OnDisk((u64, u64)),
         Named(&'a Path),
     }
     let mut first: HashMap<Is<'_>, &Path> = HashMap::new();
@@ -64,8 +63,8 @@ pub(crate) fn twice(files: &[Source]) -> Vec<(PathBuf, PathBuf)> {
         let is = match file.is_on_disk() {
             false => Is::Named(file.path()),
             true => {
-                let Ok(metadata) = file.path().metadata() else { continue };
-                Is::OnDisk(metadata.dev(), metadata.ino())
+                let Some(id) = file.id() else { continue };
+                Is::OnDisk(id)
             }
         };
         match first.entry(is) {

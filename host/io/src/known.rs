@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
@@ -28,13 +29,14 @@ impl Dataset {
         let columns = schema.fields().len().checked_sub(Additions::of(spec, &sources)?.count()).ok_or_else(others)?;
         let read = schema.project(&(0..columns).collect::<Vec<_>>()).map_err(IoError::from_arrow)?;
         let bytes = files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
-        let dataset = Dataset::of(spec, format, sources, bytes, read)?.between(part);
+        let mut dataset = Dataset::of(spec, format, sources, bytes, read)?.between(part);
         if *dataset.schema() != *schema {
             return Err(others());
         }
         for at in dataset.in_part() {
             spec.stop.check()?;
-            let now = dataset.files[at].size()?;
+            let sources = Arc::get_mut(&mut dataset.files).expect("nobody else has them yet");
+            let now = sources[at].find_size()?;
             if now != files[at].bytes {
                 return Err(changed(&files[at].path, files[at].bytes, now));
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 const FEW: usize = 8;
 
 /// Distinct names in an order, and the index of each.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Names {
     list: Vec<Arc<str>>,
     /// An index of all names, once there are more than a few.

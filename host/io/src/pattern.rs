@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, FileType};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -182,21 +182,22 @@ impl Walk<'_> {
                 let path = folder.join(name);
                 match path.metadata() {
                     Ok(metadata) if !last && metadata.is_dir() => ahead.push(Ahead { folder: path, part: part + 1 }),
-                    Ok(metadata) if last => self.matched(path, &metadata)?,
+                    Ok(metadata) if last => self.matched(path, metadata.file_type())?,
                     Ok(_) => {}
                     Err(error) if is_missing(&error) => {}
                     Err(error) => return Err(cannot_open(&error, &path)),
                 }
             }
             Part::Names(names) => {
-                for (name, _) in self.entries(&folder)? {
+                for (name, kind) in self.entries(&folder)? {
                     if !names.matches_with(&name.to_string_lossy(), OPTIONS) {
                         continue;
                     }
                     let path = folder.join(name);
-                    match path.metadata() {
-                        Ok(metadata) if last => self.matched(path, &metadata)?,
-                        Ok(metadata) if metadata.is_dir() => ahead.push(Ahead { folder: path, part: part + 1 }),
+                    // Only what a link leads to has to be looked at.
+                    match if kind.is_symlink() { path.metadata().map(|found| found.file_type()) } else { Ok(kind) } {
+                        Ok(kind) if last => self.matched(path, kind)?,
+                        Ok(kind) if kind.is_dir() => ahead.push(Ahead { folder: path, part: part + 1 }),
                         Ok(_) => {}
                         // It may have been removed since.
                         Err(_) if path.symlink_metadata().is_err() => {}
@@ -227,11 +228,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn matched(&mut self, path: PathBuf, metadata: &Metadata) -> Result<(), IoError> {
+    fn matched(&mut self, path: PathBuf, kind: FileType) -> Result<(), IoError> {
         match () {
-            () if metadata.is_dir() => self.folder = true,
+            () if kind.is_dir() => self.folder = true,
             // Pipes, sockets and devices hold no rows, and a pipe would be waited for, for ever.
-            () if !metadata.is_file() => {}
+            () if !kind.is_file() => {}
             () if self.files.len() == MATCHED => {
                 let message = format!("the pattern matches more than {MATCHED} files");
                 return Err(IoError::spec(message)

@@ -75,7 +75,7 @@ pub(crate) trait FileFormat: Sync {
         First::Start
     }
 
-    /// The rows of one file.
+    /// The rows of one file. Those of a [small](Source::is_small) one are made by whoever takes them.
     fn read(&self, of: Reading<'_>) -> Result<Rows, IoError>;
 
     /// Whether a part of this file can be read by itself, and [`mark`](Self::mark) finds where.

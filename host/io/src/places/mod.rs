@@ -39,7 +39,7 @@ mod written;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ use crate::error::{Fault, IoError};
 use crate::far::Far;
 use crate::pattern::is_pattern;
 use crate::stop::{Stop, was_stopped};
+use crate::text::Compression;
 
 /// A file of an input: what it is called, and where it is.
 #[derive(Debug, Clone)]
@@ -77,10 +78,23 @@ pub(crate) struct Source {
     path: PathBuf,
     /// None of a file on the disk.
     object: Option<Arc<Object>>,
+    /// What was found there, of a file on the disk that was looked at.
+    looked: Option<Looked>,
     reads: Reads,
     /// The same of all copies.
     pub(crate) far: Arc<Far>,
 }
+
+/// A file on the disk, as it was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    bytes: u64,
+    /// Its device and number.
+    id: (u64, u64),
+}
+
+/// A file of at most this many bytes is small.
+const SMALL: u64 = 64 << 10;
 
 impl AsRef<Path> for Source {
     fn as_ref(&self) -> &Path {
@@ -91,7 +105,7 @@ impl AsRef<Path> for Source {
 impl Source {
     /// A file on the disk.
     pub(crate) fn disk(path: PathBuf) -> Source {
-        Source { path, object: None, reads: Reads::Looks, far: Arc::default() }
+        Source { path, object: None, looked: None, reads: Reads::Looks, far: Arc::default() }
     }
 
     fn remote(object: impl Into<Arc<Object>>) -> Source {
@@ -102,7 +116,7 @@ impl Source {
             true => address.split(['?', '#']).next().unwrap_or_default(),
             false => &address,
         };
-        Source { path: name.into(), object: Some(object), reads: Reads::Looks, far: Arc::default() }
+        Source { path: name.into(), object: Some(object), looked: None, reads: Reads::Looks, far: Arc::default() }
     }
 
     /// The same, of which all is read next: what was kept of it is given away.
@@ -129,11 +143,40 @@ impl Source {
     pub(crate) fn size(&self) -> Result<u64, IoError> {
         match &self.object {
             Some(object) => Ok(object.size),
-            None => {
-                let metadata = self.path.metadata();
-                Ok(metadata.map_err(|error| IoError::system("cannot open", &error).in_file(&self.path))?.len())
-            }
+            None => Ok(self.looked()?.bytes),
         }
+    }
+
+    /// The same; a file on the disk is not asked again.
+    pub(crate) fn find_size(&mut self) -> Result<u64, IoError> {
+        if self.object.is_none() {
+            self.looked = Some(self.looked()?);
+        }
+        self.size()
+    }
+
+    /// The device and the number of a file on the disk.
+    pub(crate) fn id(&self) -> Option<(u64, u64)> {
+        if self.object.is_some() { None } else { Some(self.looked().ok()?.id) }
+    }
+
+    fn looked(&self) -> Result<Looked, IoError> {
+        if let Some(looked) = self.looked {
+            return Ok(looked);
+        }
+        let found = self.path.metadata().map_err(|error| IoError::system("cannot open", &error).in_file(&self.path))?;
+        Ok(Looked { bytes: found.len(), id: (found.dev(), found.ino()) })
+    }
+
+    /// Whether it was found to be so small that it is read at once; then it holds no more than it has bytes.
+    pub(crate) fn is_small(&self) -> bool {
+        let size = self.object.as_ref().map(|object| object.size).or(self.looked.map(|looked| looked.bytes));
+        size.is_some_and(|size| size <= SMALL) && Compression::split(&self.path).1 == Compression::None
+    }
+
+    /// Whether reading it, a small one, waits for no place: what is fetched of it is waited for now.
+    pub(crate) fn is_here(&self, stop: &Stop) -> bool {
+        self.object.as_ref().is_none_or(|object| object.size == 0 || object.arrive(stop))
     }
 
     /// Opens it, to be read from its beginning on. What is waited for meanwhile, and while it is read, ends when `stop` says so.

@@ -85,7 +85,7 @@ enum Part {
     },
     Kept {
         bytes: Bytes,
-        _room: Room,
+        _room: Option<Room>,
     },
 }
 
@@ -204,6 +204,23 @@ impl Object {
         Some((start, length))
     }
 
+    /// Waits for its beginning, which stays there, if it was asked for. Whether it is there.
+    pub(super) fn arrive(&self, stop: &Stop) -> bool {
+        let lock = || self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = std::mem::take(&mut *lock());
+        let part = match part {
+            // Whatever fails here fails again when it is read, and is reported then.
+            Part::Coming { pending, _room } => match pending.wait(stop) {
+                Ok(bytes) => Part::Kept { bytes: bytes.whole(), _room },
+                Err(_) => Part::Unknown,
+            },
+            part => part,
+        };
+        let is_there = matches!(part, Part::Kept { .. });
+        *lock() = part;
+        is_there
+    }
+
     /// Keeps its beginning for whoever reads it again, if there is room.
     pub(super) fn keep_start(&self, bytes: &Pieces) {
         keep(&self.start, &bytes.whole());
@@ -213,7 +230,7 @@ impl Object {
     pub(super) fn with_first(mut self, first: First, bytes: Bytes, room: Room) -> Object {
         let is_tail = first == First::Tail && self.size > TAIL;
         let part = if is_tail { &mut self.tail } else { &mut self.start };
-        *part.get_mut().unwrap_or_else(PoisonError::into_inner) = Part::Kept { bytes, _room: room };
+        *part.get_mut().unwrap_or_else(PoisonError::into_inner) = Part::Kept { bytes, _room: Some(room) };
         self
     }
 
@@ -297,7 +314,7 @@ fn take(part: &Mutex<Part>, looks: bool) -> Option<Found> {
 fn keep(part: &Mutex<Part>, bytes: &Bytes) {
     let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
     if let (Part::Unknown, Some(room)) = (&*part, Room::take(bytes.len() as u64)) {
-        *part = Part::Kept { bytes: bytes.clone(), _room: room };
+        *part = Part::Kept { bytes: bytes.clone(), _room: Some(room) };
     }
 }
 

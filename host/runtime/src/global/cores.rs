@@ -19,5 +19,5 @@ pub(super) fn on_all_cores<T: Send>(
     work: impl Fn(usize) -> Result<T, Fault> + Sync,
     to: impl FnMut(T) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    in_order(count, threads(), work, to)
+    in_order(0..count, threads(), work, to)
 }

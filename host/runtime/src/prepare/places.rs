@@ -93,8 +93,15 @@ pub(crate) fn reserved<'a>(
 
 /// The files of all inputs by what they are, each with its input.
 pub(crate) fn input_files<'a>(inputs: impl Iterator<Item = (&'a String, &'a Input)>) -> HashMap<(u64, u64), &'a str> {
-    let files = inputs.flat_map(|(name, input)| input.on_disk.iter().map(move |file| (file, name.as_str())));
-    files.filter_map(|(file, name)| Some((id(file)?, name))).collect()
+    let mut files = HashMap::new();
+    for (name, input) in inputs {
+        let ids: Vec<_> = match &input.dataset {
+            Some(dataset) => dataset.ids_on_disk().collect(),
+            None => input.on_disk.iter().map(|file| id(file)).collect(),
+        };
+        files.extend(ids.into_iter().flatten().map(|id| (id, name.as_str())));
+    }
+    files
 }
 
 /// Refuses an output that is one of these places or files, or lies in a folder of Callboard's own.

@@ -13,7 +13,7 @@ use crate::bad_row::{BadRow, Sieve};
 use crate::columns::StructColumn;
 use crate::cores::{Task, threads};
 use crate::error::IoError;
-use crate::formats::Taken;
+use crate::formats::{Reading, Taken};
 use crate::limits::Limit;
 use crate::lines::Lines;
 use crate::section::{Mark, Marks, Stretch};
@@ -51,6 +51,7 @@ impl Job {
 }
 
 type Decoded = Result<Taken, IoError>;
+type Work = Box<dyn FnOnce() -> Decoded + Send>;
 
 /// The rows of a file.
 pub(super) struct Batches {
@@ -59,6 +60,8 @@ pub(super) struct Batches {
     decoder: Arc<Decoder>,
     /// Batches on their way, and the bytes of their text.
     pending: VecDeque<(usize, Task<Decoded>)>,
+    /// What begins to decode one.
+    begin: fn(Work) -> Task<Decoded>,
     /// Nothing follows the pending batches.
     ended: bool,
 }
@@ -74,16 +77,13 @@ struct Decoder {
 }
 
 impl Batches {
-    pub(super) fn new(
-        lines: Lines,
-        schema: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-        columns: StructColumn,
-    ) -> Batches {
+    pub(super) fn new(lines: Lines, of: Reading<'_>, columns: StructColumn) -> Batches {
+        let Reading { file, schema, spec, policy } = of;
+        // A small file is one of many: one call of another thread for each would take longer than its rows.
+        let begin = if file.is_small() { Task::later } else { Task::begin };
         let (schema, spec, width) = (schema.clone(), spec.clone(), columns.width as usize);
         let decoder = Arc::new(Decoder { schema, spec, width, columns: Mutex::new(vec![columns]) });
-        let mut batches = Batches { lines, policy, decoder, pending: VecDeque::new(), ended: false };
+        let mut batches = Batches { lines, policy, decoder, pending: VecDeque::new(), begin, ended: false };
         batches.look_ahead();
         batches
     }
@@ -157,7 +157,7 @@ impl Batches {
             let Some(job) = self.job() else { continue };
             held += job.bytes;
             let decoder = self.decoder.clone();
-            self.pending.push_back((job.bytes, Task::begin(move || decoder.decode(job))));
+            self.pending.push_back((job.bytes, (self.begin)(Box::new(move || decoder.decode(job)))));
         }
     }
 }

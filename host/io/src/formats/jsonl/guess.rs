@@ -16,6 +16,7 @@ use crate::spec::InputSpec;
 pub(super) const DEEPEST: usize = 64;
 
 /// What the values seen so far have in common.
+#[derive(Clone)]
 pub(super) enum Guess {
     Null,
     Bool,
@@ -27,12 +28,13 @@ pub(super) enum Guess {
 }
 
 /// The members seen of an object.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Members {
     names: Names,
     members: Vec<Member>,
 }
 
+#[derive(Clone)]
 struct Member {
     name: String,
     guess: Guess,
@@ -85,6 +87,22 @@ impl Guess {
         Ok(())
     }
 
+    /// Takes into account what other values have in common.
+    fn join(&mut self, other: Guess, seen: &mut Seen<'_>) -> Result<(), Misfit> {
+        match other {
+            Guess::Null => Ok(()),
+            Guess::List(items) => {
+                self.see(Guess::List(Box::new(Guess::Null)))?;
+                if let Guess::List(known) = self { known.join(*items, seen) } else { Ok(()) }
+            }
+            Guess::Struct(members) => {
+                self.see(Guess::Struct(Members::default()))?;
+                if let Guess::Struct(known) = self { known.join(members, seen) } else { Ok(()) }
+            }
+            value => self.see(value),
+        }
+    }
+
     /// Members inside, at every depth.
     fn size(&self) -> usize {
         match self {
@@ -92,6 +110,25 @@ impl Guess {
             Guess::Struct(members) => members.members.iter().map(|member| 1 + member.guess.size()).sum(),
             _ => 0,
         }
+    }
+}
+
+impl Members {
+    /// Those of other objects behind its own.
+    fn join(&mut self, other: Members, seen: &mut Seen<'_>) -> Result<(), Misfit> {
+        for (at, Member { name, guess, declared, .. }) in other.members.into_iter().enumerate() {
+            let index = match self.names.find(at, &name) {
+                Some(index) => index,
+                None => {
+                    seen.add(&name)?;
+                    let index = self.names.push(&name);
+                    self.members.push(Member { name, guess: Guess::Null, declared, seen: 0 });
+                    index
+                }
+            };
+            self.members[index].guess.join(guess, seen)?;
+        }
+        Ok(())
     }
 }
 
@@ -133,6 +170,13 @@ impl<'a> Sample<'a> {
             }
         }
         result
+    }
+
+    /// This sample with the rows of another one behind its own; `None` if one of these does not fit.
+    pub(super) fn with(&self, other: Sample<'a>) -> Option<Sample<'a>> {
+        let seen = Seen { objects: self.seen.objects + other.seen.objects, misfit: None, ..self.seen };
+        let mut both = Sample { columns: self.columns.clone(), seen };
+        both.columns.join(other.columns, &mut both.seen).is_ok().then_some(both)
     }
 
     pub(super) fn take_misfit(&mut self) -> Option<Misfit> {

@@ -6,27 +6,58 @@ use serde_json::Deserializer;
 
 use super::guess::{Guess, Sample};
 use crate::bad_row::BadSample;
+use crate::cores::{in_order, threads};
 use crate::error::IoError;
 use crate::formats::objects::Objects;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
-use crate::places::{Source, in_order};
+use crate::places::{Ahead, First, Source};
 use crate::spec::{InputSpec, OnBadRow};
 use crate::types;
 
-/// The one schema of all files, whose objects `open` gives.
+/// How many small files are looked at in one go.
+const TOGETHER: usize = 32;
+
+/// The one schema of all files, whose objects `open` gives. Small ones are looked at by all cores; where rows of such files do not fit those
+/// before, they are looked at once more, in their order.
 pub(in crate::formats) fn schema<O: Objects>(
     files: &[Source],
     spec: &InputSpec,
-    open: impl Fn(&Source) -> Result<O, IoError>,
+    open: impl Fn(&Source) -> Result<O, IoError> + Sync,
 ) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
+    let rows = sample_rows(files.len());
     let (mut sampled, mut bad) = (Sample::new(spec), BadSample::default());
-    for file in in_order(files) {
-        let mut objects = open(file)?;
-        let rows = sample_rows(files.len());
-        sample(&mut objects, rows, spec, &mut sampled, &mut bad).map_err(|error| error.in_file(file))?;
-        bad.in_file(file);
-    }
+    let (mut ahead, mut at) = (Ahead::default(), 0);
+    let groups = files.chunk_by(|one, next| one.is_small() && next.is_small());
+    let groups = groups.flat_map(|group| group.chunks(TOGETHER)).map(|group| {
+        let are_here = group.iter().fold(true, |are_here, file| {
+            ahead.fetch(First::Start, files, at);
+            at += 1;
+            are_here && file.is_small() && file.is_here(&spec.stop)
+        });
+        (group, are_here)
+    });
+    let look = |(files, are_here): (_, bool)| {
+        let (mut sampled, mut bad) = (Sample::new(spec), BadSample::default());
+        let look = |file| sample(&mut open(file)?, rows, spec, &mut sampled, &mut bad);
+        let are_rows = are_here && <[Source]>::iter(files).try_for_each(look).is_ok();
+        Ok((files, are_rows.then_some((sampled, bad))))
+    };
+    in_order(groups, threads() + 1, look, |(files, looked)| {
+        if let Some((theirs, of_theirs)) = looked
+            && let Some(both) = sampled.with(theirs)
+            && bad.take(&of_theirs)
+        {
+            sampled = both;
+            return Ok(());
+        }
+        files.iter().try_for_each(|file| {
+            let mut objects = open(file)?;
+            sample(&mut objects, rows, spec, &mut sampled, &mut bad).map_err(|error| error.in_file(file))?;
+            bad.in_file(file);
+            Ok(())
+        })
+    })?;
     bad.check()?;
     let seen = sampled.columns().into_iter().map(|(name, guess): (String, Guess)| {
         declared.remove(&name).unwrap_or_else(|| Field::new(name, guess.data_type(), true))

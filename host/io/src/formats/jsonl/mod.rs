@@ -81,7 +81,7 @@ impl FileFormat for Jsonl {
         if columns.widest_in_lists() <= WIDE {
             let is_plain = Compression::split(file.path()).1 == Compression::None;
             let taken = move |taken: Taken| Taken { at: taken.at.filter(|_| is_plain), ..taken };
-            let batches = Batches::new(lines, schema, spec, policy, columns);
+            let batches = Batches::new(lines, of, columns);
             return Ok(Box::new(batches.map(move |decoded| decoded.map(taken))));
         }
         Ok(Box::new(ObjectRows::new(lines, schema, spec, policy)))
