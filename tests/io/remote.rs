@@ -200,7 +200,7 @@ fn what_stays_wrong_is_said() {
     for (path, message) in [
         (
             "s3://b/none.jsonl",
-            "`s3://b/none.jsonl`: cannot open: S3 answers 404 NoSuchKey: The specified key does not exist.",
+            "`s3://b/none.jsonl`: cannot open: S3 answers 404 NoSuchKey: The specified key does not exist.\ncheck the key, letter by letter",
         ),
         (
             "s3://no/x.jsonl",

@@ -101,6 +101,10 @@ fn fix(answered: &Answered, address: &Address, doing: Doing) -> (ErrorKind, Opti
             let help = "check the name; if the dataset is private, set HF_TOKEN";
             return (ErrorKind::Spec, Some(help.to_owned()));
         }
+        (404, _, Doing::Read) if matches!(scheme, Scheme::S3 | Scheme::Google | Scheme::Azure) => {
+            let help = "check the key, letter by letter; for the objects below it, write `/*` behind it";
+            return (ErrorKind::Spec, Some(help.to_owned()));
+        }
         (404, ..) => return (ErrorKind::Spec, None),
         (412, ..) => {
             return (ErrorKind::Data, Some("it changed while it was being read: run the pipeline again".to_owned()));
