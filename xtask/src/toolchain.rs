@@ -75,6 +75,9 @@ impl Toolchain {
             std::env::var_os("CARGO_HOME").map(PathBuf::from).or(std::env::home_dir().map(|home| home.join(".cargo")));
         let mut flags = vec![
             "-Ctarget-feature=+simd128,+relaxed-simd".to_owned(),
+            // Instructions stay in the order of their source. For wasm, LLVM has as many registers as it likes, so it would put loads far
+            // ahead of what uses them, and cranelift, which has sixteen, would keep what they loaded in memory.
+            "-Cllvm-args=-pre-RA-sched=source".to_owned(),
             format!("--remap-path-prefix={}/=", root.display()),
         ];
         if let Some(home) = home {
