@@ -25,13 +25,14 @@ WORDS = 2000
 LATE, LEAST = 4.0, float(os.environ.get("CALLBOARD_LATE_SECONDS", "60"))
 
 
-@ray.remote(max_retries=0, scheduling_strategy="SPREAD")
+@ray.remote(max_retries=0, scheduling_strategy="SPREAD", num_returns="streaming")
 def carry_out(command):
-    # It ends with this process of Ray's, however that ends.
+    # That it has begun, and then how it ended. It ends with this process of Ray's, however that ends.
+    yield None
     began = time.monotonic()
     command = [*command, "--end-with", str(os.getpid())]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    return ended.returncode, ended.stderr[-WORDS:].decode(errors="replace"), time.monotonic() - began
+    yield ended.returncode, ended.stderr[-WORDS:].decode(errors="replace"), time.monotonic() - began
 
 
 def fitting(group, cores, memory):
@@ -52,25 +53,26 @@ class Group:
         self.cores = fitting(name, cores, self.memory)
         self.took, self.under_way = [], 0
 
-    def is_late(self, task, seen):
-        """Whether a task hangs behind the others; `seen` is when it was first seen to have begun."""
-        if len(self.took) < self.under_way or not os.path.isdir(os.path.join(WORK, "tasks", task)):
+    def is_late(self, began):
+        """Whether a task that began then hangs behind the others."""
+        if not began or len(self.took) < self.under_way:
             return False
-        seen.setdefault(task, time.monotonic())
-        return time.monotonic() - seen[task] > max(LEAST, LATE * statistics.median(self.took))
+        return time.monotonic() - began[0] > max(LEAST, LATE * statistics.median(self.took))
 
 
-async def attempt(task, group):
-    """One attempt: its exit code and words, `None` for a code if Ray lost it."""
+async def attempt(task, group, began):
+    """One attempt: its exit code and words, `None` for a code if Ray lost it. Adds to `began` when it begins."""
     command = [PROGRAM, "task", WORK, task, "--quiet", *ARGUMENTS]
     options = {"num_cpus": group.cores, "memory": group.memory, "name": f"callboard {task}"}
     running = carry_out.options(**options).remote(command)
     try:
-        code, words, took = await running
+        await (await anext(running))
+        began.append(time.monotonic())
+        code, words, took = await (await anext(running))
     except asyncio.CancelledError:
         ray.cancel(running, force=True)
         raise
-    except ray.exceptions.RayError as error:
+    except (ray.exceptions.RayError, StopAsyncIteration) as error:
         return None, str(error)[:WORDS]
     if code == 0:
         group.took.append(took)
@@ -80,7 +82,8 @@ async def attempt(task, group):
 async def ended(task, group):
     """How a task ended: the first of its attempts that ended well, or else the last one."""
     group.under_way += 1
-    attempts, seen, second = {asyncio.create_task(attempt(task, group))}, {}, False
+    began, second = [], False
+    attempts = {asyncio.create_task(attempt(task, group, began))}
     while True:
         done, attempts = await asyncio.wait(attempts, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
         results = [one.result() for one in done]
@@ -89,10 +92,10 @@ async def ended(task, group):
                 late.cancel()
             group.under_way -= 1
             return min(results, key=lambda result: result[0] != 0)
-        if not second and group.is_late(task, seen):
+        if not second and group.is_late(began):
             second = True
             print(f"task {task} hangs behind the others, and is started again", file=sys.stderr, flush=True)
-            attempts.add(asyncio.create_task(attempt(task, group)))
+            attempts.add(asyncio.create_task(attempt(task, group, began)))
 
 
 async def main():
