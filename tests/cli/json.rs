@@ -133,8 +133,13 @@ fn the_schema_for_a_file_has_the_configuration_of_its_steps() {
 #[test]
 fn the_schema_that_is_printed_is_the_one_that_pipelines_are_held_to() {
     let said = Stage::empty().sh("callboard schema");
-    assert_eq!(
-        serde_json::from_str::<Value>(&said.stdout).unwrap(),
-        serde_json::to_value(callboard_plan::schema()).unwrap()
-    );
+    let mut printed: Value = serde_json::from_str(&said.stdout).unwrap();
+    let conditions = printed["$defs"]["Step"].as_object_mut().unwrap().remove("allOf").unwrap();
+    assert_eq!(printed, serde_json::to_value(callboard_plan::schema()).unwrap());
+    // And the configuration of each bundled step.
+    let with: Value = serde_json::from_str(
+        &Stage::set(&crate::repository("tests/cli/stats")).sh("callboard schema --for pipeline.toml").stdout,
+    )
+    .unwrap();
+    assert_eq!(conditions, with["$defs"]["Step"]["allOf"]);
 }

@@ -121,5 +121,5 @@ fn the_published_schema_is_the_one_of_this_version() {
         fs::write(&path, &current).unwrap();
     }
     let published = fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == current, "docs/pipeline.schema.json is not what `callboard schema` prints: BLESS=1 writes it");
+    assert!(published == current, "docs/pipeline.schema.json is not the schema of pipeline files: BLESS=1 writes it");
 }

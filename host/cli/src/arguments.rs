@@ -175,11 +175,11 @@ Examples:
   callboard step test                             test it"
     )]
     Step(StepCommand),
-    /// Print the JSON Schema of pipeline files
+    /// Print the JSON Schema of pipeline files and bundled steps
     #[command(after_help = "\
 Examples:
   callboard schema > pipeline.schema.json
-  callboard schema --for curate.toml > curate.schema.json     with the configuration of steps")]
+  callboard schema --for curate.toml > curate.schema.json     with that of its own components")]
     Schema(SchemaArguments),
     /// Print a script that completes commands in your shell
     #[command(after_help = "\
@@ -222,7 +222,7 @@ pub(crate) struct StepsArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArguments {
-    /// Add the configuration of each bundled step, and of the components that this pipeline file uses
+    /// Add the configuration of the components that this pipeline file uses
     #[arg(long = "for", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }

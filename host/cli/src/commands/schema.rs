@@ -1,4 +1,4 @@
-//! `callboard schema`: the JSON Schema of pipeline files, for any file or for one with its own steps.
+//! `callboard schema`: the JSON Schema of pipeline files and of the configuration of bundled steps, for any file or for one with its own steps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,13 +23,12 @@ const PARAM: &str = r"\$\{";
 
 pub(crate) fn schema(arguments: &SchemaArguments) -> Result<ExitCode, Failure> {
     let mut schema = callboard_plan::schema();
-    if let Some(file) = &arguments.file {
-        let steps = configurations(&used(file)?, file.parent().unwrap_or(Path::new("")))?;
-        let conditions = steps.into_iter().map(|(name, config)| {
-            json!({ "if": { "properties": { "use": { "const": name } }, "required": ["use"] }, "then": { "properties": { "config": config } } })
-        });
-        schema["$defs"]["Step"]["allOf"] = conditions.collect();
-    }
+    let own = arguments.file.as_deref().map(used).transpose()?.unwrap_or_default();
+    let folder = arguments.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let conditions = configurations(&own, folder)?.into_iter().map(|(name, config)| {
+        json!({ "if": { "properties": { "use": { "const": name } }, "required": ["use"] }, "then": { "properties": { "config": config } } })
+    });
+    schema["$defs"]["Step"]["allOf"] = conditions.collect();
     print(&serde_json::to_string_pretty(&schema).expect("a schema is JSON"))
 }
 
