@@ -245,7 +245,11 @@ fn rest(before: &Seconds, took: &Seconds, now: Phase, part: Option<f64>, times: 
     let now = now as usize;
     let rest = match (part, before[now] > 0.0) {
         // More and more of it is known by how fast it goes.
-        (Some(part), true) => (1.0 - part) * (took[now] + (1.0 - part) * before[now] * times),
+        (Some(part), true) if part > 0.0 => {
+            let unknown = (1.0 - part).powi(4);
+            (1.0 - part) * (unknown * before[now] * times + (1.0 - unknown) * took[now] / part)
+        }
+        (Some(_), true) => before[now] * times,
         (Some(part), false) if part > 0.0 => took[now] * (1.0 - part) / part,
         // How much of it is done can be known by the time alone, as long as it takes no more.
         (None, true) => Some(before[now] * times - took[now]).filter(|rest| *rest > 0.0)?,
