@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use callboard_plan::{Kind, Load};
 use callboard_runtime::{BatchesReport, ProfileReport, Report, StageReport, StepCallsReport, StepReport};
@@ -160,6 +161,10 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         facts.push((key.to_owned(), said));
     }
     facts.push(("run".to_owned(), report.run_folder.clone()));
+    let page = Path::new(&report.run_folder).join("report.html");
+    if page.is_file() {
+        facts.push(("page".to_owned(), page.display().to_string()));
+    }
     first_of_each_key(facts)
 }
 
