@@ -284,6 +284,75 @@ fn rows_that_took_a_route_are_found_by_their_numbers() {
     }
 }
 
+/// Of branches that are zipped, the batches alone are read whose rows were joined with those that are shown; behind a step that puts rows in another
+/// order, all of them.
+#[test]
+fn rows_that_are_zipped_are_found_by_their_numbers() {
+    let bench = Bench::new();
+    let row =
+        |id: u64| json!({ "id": id, "text": format!("row {id}"), "n": id % 7, "list": vec!["x"; (id % 4) as usize] });
+    bench.put("docs.jsonl", lines((0..ROWS).map(row)));
+    let text = String::from_utf8(bench.bytes("docs.jsonl")).unwrap();
+    let compute = |name: &str, from: &str| {
+        use_step(name, "compute", &format!("from = \"{from}\"\nconfig = {{ set = {{ {name} = \"id * 2\" }} }}"))
+    };
+    let zip = |name: &str, branches: &str| {
+        use_step(
+            name,
+            "filter",
+            &format!(
+                "from = {{ zip = {branches}, same = \"suffix\" }}\nbatch = {{ rows = 10 }}\nconfig = {{ where = \"n != 5\" }}"
+            ),
+        )
+    };
+    let steps = [
+        use_step("kept", "filter", "from = \"docs\"\nconfig = { where = \"n != 3\" }"),
+        compute("a", "kept"),
+        use_step(
+            "b",
+            "explode",
+            "from = { step = \"docs\", where = \"n > 1\" }\nconfig = { column = \"list\", as = \"each\" }",
+        ),
+        use_step(
+            "c",
+            "select",
+            "from = \"kept.dropped\"\nconfig = { rename = { _reason = \"why\" }, drop = [\"_step\", \"_input\", \"_file\", \"_line\"] }",
+        ),
+        zip("zipped", "[\"a\", \"b\", \"c\"]"),
+        use_step("dedup", "exact-dedup", "config = { columns = [\"text\", \"each\"] }"),
+        zip("late", "[\"dedup\", \"docs\"]"),
+        use_step("mixed", "sort", "from = \"docs\"\nconfig = { by = [\"text\"] }"),
+        zip("apart", "[\"mixed\", \"a\"]"),
+    ];
+    let outputs = [("late", "from = \"late\""), ("apart", "from = \"apart\"")];
+    let text_of = wired(&["docs"], &outputs, &steps.concat()) + "[run]\nbatch_rows = 16\n";
+    let ended = bench.pipeline(text_of).end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    for node in ["kept", "a", "b", "c", "zipped", "zipped.dropped", "dedup", "late", "apart"] {
+        for (seed, rows) in [(None, 3), (Some(1), 3), (Some(2), 4)] {
+            let case = format!("{node} {seed:?}");
+            let peek = || peek_run(&looking, node, &RowsWanted { rows, seed, ..RowsWanted::default() }).unwrap();
+            std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
+            let replayed = peek();
+            std::fs::rename(run.join("elsewhere"), run.join("lengths")).unwrap();
+            assert_eq!(replayed.rows.num_rows(), rows, "{case}");
+            let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1;
+            let batches: Vec<usize> = replayed.places.iter().map(|place| line(place) / 16).collect();
+            let is_near = |at: usize| node == "apart" || batches.iter().any(|batch| batch.abs_diff(at / 16) <= 2);
+            let changed = text.lines().enumerate().map(|(at, line)| match is_near(at) {
+                true => format!("{line}\n"),
+                false => format!("{}\n", line.replace("row ", "ROW ")),
+            });
+            bench.put("docs.jsonl", changed.collect::<String>());
+            let found = peek();
+            bench.put("docs.jsonl", &text);
+            assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{case}");
+        }
+    }
+}
+
 /// A door that no row left by shows none, behind each kind of step.
 #[test]
 fn where_no_rows_left_none_are_shown() {

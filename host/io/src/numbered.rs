@@ -43,7 +43,9 @@ impl Dataset {
     pub fn rows_of(&self, stretch: &Stretch, rows: &[u64]) -> Result<Vec<Chunk>, IoError> {
         let (Some(least), Some(most)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
         let Stretch { from, skip, .. } = *stretch;
-        let passed = if implementation(self.format).skips_rows() { skip + least } else { 0 };
+        // A line that is no row is found where it is read.
+        let skips = implementation(self.format).skips_rows() && self.spec.on_bad_row != OnBadRow::Reject;
+        let passed = if skips { skip + least } else { 0 };
         let part = self.clone().between(from..Mark::beginning(from.file + 1)).behind(passed);
         let most_rows = usize::try_from(skip + most + 1 - passed).unwrap_or(ROWS).min(ROWS);
         let mut wanted = rows.iter().map(|row| skip + row).peekable();

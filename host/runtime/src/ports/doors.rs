@@ -135,17 +135,26 @@ impl Doors {
 impl Door {
     fn behind(&self, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<Batch, ArrowError> {
         let taken = batch.take(&UInt32Array::from_iter_values(rows.iter().map(|(row, _)| *row)))?;
-        let origins: Vec<_> = (0..taken.len()).map(|row| self.files.origin(&taken, row)).collect();
-        let columns: [ArrayRef; COLUMNS.len()] = [
-            Arc::new(StringArray::from_iter(rows.iter().map(|(_, reason)| *reason))),
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| &*self.step))),
-            Arc::new(StringArray::from_iter(origins.iter().map(|origin| origin.map(|(input, ..)| input)))),
-            Arc::new(StringArray::from_iter(
-                origins.iter().map(|at| at.map(|(_, file, _)| file.display().to_string())),
-            )),
-            Arc::new(UInt64Array::from_iter(origins.iter().map(|origin| origin.map(|(.., line)| line)))),
-        ];
-        let all = taken.rows.columns().iter().cloned().chain(columns).collect();
-        taken.with_columns(&self.schema, all)
+        behind_door(&taken, rows.iter().map(|(_, reason)| *reason), &self.step, &self.files, &self.schema)
     }
+}
+
+/// Rows that left a step, each for its reason, with the columns of a door.
+pub(crate) fn behind_door<'a>(
+    rows: &Batch,
+    reasons: impl Iterator<Item = Option<&'a str>>,
+    step: &str,
+    files: &Files,
+    schema: &SchemaRef,
+) -> Result<Batch, ArrowError> {
+    let origins: Vec<_> = (0..rows.len()).map(|row| files.origin(rows, row)).collect();
+    let columns: [ArrayRef; COLUMNS.len()] = [
+        Arc::new(StringArray::from_iter(reasons)),
+        Arc::new(StringArray::from_iter_values(origins.iter().map(|_| step))),
+        Arc::new(StringArray::from_iter(origins.iter().map(|origin| origin.map(|(input, ..)| input)))),
+        Arc::new(StringArray::from_iter(origins.iter().map(|at| at.map(|(_, file, _)| file.display().to_string())))),
+        Arc::new(UInt64Array::from_iter(origins.iter().map(|origin| origin.map(|(.., line)| line)))),
+    ];
+    let all = rows.rows.columns().iter().cloned().chain(columns).collect();
+    rows.with_columns(schema, all)
 }

@@ -24,7 +24,7 @@ use crate::rows::{Batch, Tapped};
 use crate::store::lengths::{Length, Lengths};
 use crate::store::{Spill, SpillView, SpillWriter};
 
-pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
+pub(crate) use doors::{Door, Doors, Wanted, behind_door, schema as door_schema};
 pub(crate) use fork::{Fork, Left};
 pub(crate) use recut::Recut;
 pub(crate) use routes::Routes;

@@ -13,11 +13,12 @@ use arrow::datatypes::{SchemaRef, UInt64Type};
 use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::bytes;
 
-use super::{Message, Stop, Supply, Zipped, bug};
+use super::{Message, Stop, Supply, Zipped, bug, unnoted};
 use crate::error::{Class, RunError};
 use crate::rows::Batch;
 use crate::rows::flight::{Admission, Flight, Writing};
 use crate::store::Spill;
+use crate::store::lengths::{Length, Lengths};
 use crate::store::records::Joined;
 
 /// Where it is noted at the end what was read of each branch.
@@ -35,6 +36,8 @@ pub(crate) struct ZipInlet {
     ready: VecDeque<Batch>,
     joined: Vec<Joined>,
     note: Option<Note>,
+    /// Notes which rows of the branches became which: as many entries as branches for rows that were joined together.
+    lengths: Option<Lengths>,
     flight: Arc<Flight>,
 }
 
@@ -73,7 +76,12 @@ impl ZipInlet {
 
     fn of(zipped: Arc<Zipped>, size: BatchSize, branches: Branches, flight: Arc<Flight>, note: Note) -> ZipInlet {
         let joined = vec![Joined::default(); zipped.branches()];
-        ZipInlet { zipped, size, branches, ready: VecDeque::new(), joined, note: Some(note), flight }
+        ZipInlet { zipped, size, branches, ready: VecDeque::new(), joined, note: Some(note), lengths: None, flight }
+    }
+
+    /// The same, which notes where its rows come from.
+    pub(crate) fn noting(self, lengths: Option<Lengths>) -> ZipInlet {
+        ZipInlet { lengths, ..self }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -91,6 +99,7 @@ impl ZipInlet {
                     let rows = join_parts(&self.zipped, rows)?;
                     let mut batches =
                         self.zipped.join(&rows, self.size, &mut self.joined).map_err(|error| bug(&error))?;
+                    note_lengths(&mut self.lengths, &rows, &batches)?;
                     drop(rows);
                     // The reader's own batch is done when the last of these is.
                     for batch in batches.iter_mut().rev().skip(1) {
@@ -114,13 +123,14 @@ impl ZipInlet {
                     self.branches = Branches::Merged(merge);
                     continue;
                 }
-                Branches::Merged(merge) => merge.next(&self.zipped, self.size, &mut self.joined)?,
+                Branches::Merged(merge) => merge.next(&self.zipped, self.size, &mut self.joined, &mut self.lengths)?,
             };
             let Some(more) = more else { break };
             self.ready.extend(more);
         }
         if let Some(note) = self.note.take() {
             note(std::mem::take(&mut self.joined));
+            self.lengths.iter_mut().try_for_each(Lengths::end).map_err(|error| unnoted(&error))?;
         }
         Ok(None)
     }
@@ -175,6 +185,19 @@ impl InStep {
 fn join_parts(zipped: &Zipped, rows: Vec<Vec<Batch>>) -> Result<Vec<Option<Batch>>, Stop> {
     let one = |(branch, parts)| zipped.one(branch, parts).map_err(|error| Stop::from(bug(&error)));
     rows.into_iter().enumerate().map(one).collect()
+}
+
+/// Notes how many rows of each branch became how many.
+fn note_lengths(lengths: &mut Option<Lengths>, rows: &[Option<Batch>], joined: &[Batch]) -> Result<(), Stop> {
+    let Some(lengths) = lengths else { return Ok(()) };
+    let rows_out = joined.iter().map(|batch| batch.len() as u64).sum();
+    let of_branch = |rows: &Option<Batch>| Length {
+        rows_in: rows.as_ref().map_or(0, |rows| rows.len() as u64),
+        rows_out,
+        ..Length::default()
+    };
+    let noted = rows.iter().filter(|_| rows_out > 0).try_for_each(|rows| lengths.batch(of_branch(rows)));
+    Ok(noted.map_err(|error| unnoted(&error))?)
 }
 
 /// Branches that lie in spills.
@@ -255,10 +278,11 @@ impl Waiting {
         self.rows.iter().map(of_part).sum()
     }
 
-    /// Takes out the rows of smaller numbers.
-    fn take(&mut self, zipped: &Zipped, branch: usize, below: u64) -> Result<Vec<Batch>, Stop> {
-        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+    /// Takes out the rows of smaller numbers; `in_order` becomes false if others lie before them.
+    fn take(&mut self, zipped: &Zipped, branch: usize, below: u64, in_order: &mut bool) -> Result<Vec<Batch>, Stop> {
+        let (mut taken, mut left): (Vec<Batch>, VecDeque<Part>) = (Vec::new(), VecDeque::new());
         for part in std::mem::take(&mut self.rows) {
+            *in_order &= left.is_empty() || part.least >= below;
             if part.most < below {
                 taken.push(part.batch);
                 continue;
@@ -270,6 +294,7 @@ impl Waiting {
             let stamps = part.batch.rows.column(zipped.stamp(branch)).as_primitive::<UInt64Type>();
             let (before, behind): (Vec<u32>, Vec<u32>) =
                 (0..part.batch.len() as u32).partition(|row| stamps.value(*row as usize) < below);
+            *in_order &= before.last().is_none_or(|last| behind.iter().all(|row| row > last));
             let least = behind.iter().map(|row| stamps.value(*row as usize)).min().unwrap_or(u64::MAX);
             let some = |rows: Vec<u32>| part.batch.take(&rows.into()).map_err(|error| Stop::from(bug(&error)));
             taken.push(some(before)?);
@@ -297,7 +322,13 @@ impl Merge {
     }
 
     /// More rows; `None` at the end.
-    fn next(&mut self, zipped: &Zipped, size: BatchSize, joined: &mut [Joined]) -> Result<Option<Vec<Batch>>, Stop> {
+    fn next(
+        &mut self,
+        zipped: &Zipped,
+        size: BatchSize,
+        joined: &mut [Joined],
+        lengths: &mut Option<Lengths>,
+    ) -> Result<Option<Vec<Batch>>, Stop> {
         loop {
             let below = self.branches.iter().map(Waiting::below).min().unwrap_or(u64::MAX);
             let ready = self.branches.iter().enumerate().map(|(branch, waiting)| waiting.ready(zipped, branch, below));
@@ -311,12 +342,15 @@ impl Merge {
                 && (ended || ready as u64 >= size.rows || bytes >= size.bytes.saturating_mul(joined.len() as u64))
             {
                 let ticket = self.admission.admit();
-                let mut parts = Vec::with_capacity(self.branches.len());
+                let (mut parts, mut in_order) = (Vec::with_capacity(self.branches.len()), true);
                 for (branch, waiting) in self.branches.iter_mut().enumerate() {
-                    parts.push(waiting.take(zipped, branch, below)?);
+                    parts.push(waiting.take(zipped, branch, below, &mut in_order)?);
                 }
+                // Rows that do not follow one another are not found by their numbers.
+                lengths.take_if(|_| !in_order);
                 let rows = join_parts(zipped, parts)?;
                 let batches = zipped.join(&rows, size, joined).map_err(|error| bug(&error))?;
+                note_lengths(lengths, &rows, &batches)?;
                 drop(rows);
                 self.hold()?;
                 let ticket = Arc::new(ticket);

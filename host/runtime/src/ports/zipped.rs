@@ -174,7 +174,7 @@ impl Zipped {
     }
 
     /// Joins rows of the branches, of which all that belong together are there; in batches of at most this size if rows are repeated.
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         rows: &[Option<Batch>],
         size: BatchSize,

@@ -15,6 +15,7 @@ use crate::ports::{Door, Doors, Fork};
 use crate::prepare::check::Way;
 use crate::stage::boundary::BetweenStages;
 use crate::store::SpillWriter;
+use crate::store::lengths::zip_name;
 use crate::store::spill::folder;
 
 /// The ends of every edge that begins or ends in a stage, by node.
@@ -50,25 +51,28 @@ impl Wires {
                 let mut feeds = || way.edges.iter().map(|edge| supply(run, edge, &mut outlets, boundary)).collect();
                 let (size, admission) = (run.prepared.plan.batch(), run.admission(reader.name()));
                 let reading = || Reading::new(reader.name(), run.prepared.seen.clone());
+                let lengths = || reader.step().map_or(Ok(None), |step| run.lengths(&zip_name(step)));
                 let rows = match &way.zip {
                     None => Rows::Appended(Appended::new(way.schema.clone(), feeds(), admission, reading())),
                     Some(zipped) if way.edges.iter().any(|edge| run.transport(edge) == Transport::Spill) => {
                         let note = run.note_zip(&reader);
-                        Rows::Zipped(ZipInlet::merged(zipped.clone(), size, feeds(), admission, flight(), note))
+                        let inlet = ZipInlet::merged(zipped.clone(), size, feeds(), admission, flight(), note);
+                        Rows::Zipped(inlet.noting(lengths()?))
                     }
                     Some(zipped) => {
                         let note = run.note_zip(&reader);
                         let channel = branches(way, &mut outlets);
-                        Rows::Zipped(ZipInlet::in_step(zipped.clone(), size, channel, flight(), note))
+                        let inlet = ZipInlet::in_step(zipped.clone(), size, channel, flight(), note);
+                        Rows::Zipped(inlet.noting(lengths()?))
                     }
                 };
                 let recut = run
                     .prepared
                     .recuts(&reader)
                     .map(|(size, in_step)| Recut::new(way.schema.clone(), size, in_step, flight()));
-                Inlet::new(rows, recut)
+                Ok(Inlet::new(rows, recut))
             });
-            let ports = ports.collect();
+            let ports = ports.collect::<Result<_, RunError>>()?;
             inlets.insert(reader, ports);
         }
         Ok(Wires { inlets, outlets })

@@ -81,6 +81,11 @@ impl Lengths {
     }
 }
 
+/// What is noted of the zip that a step reads is called so.
+pub(crate) fn zip_name(step: &str) -> String {
+    format!("{step}.zip")
+}
+
 /// The batches of a step of the run in a folder, in order; `None` if they are not whole.
 pub(crate) fn lengths(run: &Path, step: &str) -> Option<Vec<Length>> {
     let of = |[rows_in, rows_out, dropped, rejected]: [u64; NUMBERS]| Length { rows_in, rows_out, dropped, rejected };

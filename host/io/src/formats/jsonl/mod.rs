@@ -32,6 +32,7 @@ use super::{FileFormat, Reading, RowWriter, Rows, Taken};
 use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
+use crate::limits::Limit;
 use crate::lines::Lines;
 use crate::misfit::Misfit;
 use crate::places::Source;
@@ -74,10 +75,15 @@ impl FileFormat for Jsonl {
         }
     }
 
+    fn skips_rows(&self) -> bool {
+        true
+    }
+
     fn read_section(&self, of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
         let Reading { file, schema, spec, policy } = of;
         let columns = StructColumn::new(schema.fields());
-        let lines = Lines::open_section(file, spec, section)?;
+        let mut lines = Lines::open_section(file, spec, section)?;
+        pass(&mut lines, section.skip)?;
         if columns.widest_in_lists() <= WIDE {
             let is_plain = Compression::split(file.path()).1 == Compression::None;
             let taken = move |taken: Taken| Taken { at: taken.at.filter(|_| is_plain), ..taken };
@@ -94,6 +100,14 @@ impl FileFormat for Jsonl {
     fn rule(&self) -> &'static dyn Rule {
         &write::Json
     }
+}
+
+/// Goes past this many lines that are rows, whatever is in them.
+fn pass(lines: &mut Lines, mut rows: u64) -> Result<(), IoError> {
+    while rows > 0 && lines.advance(Limit::Line)?.is_some() {
+        rows -= u64::from(!trimmed(lines.current()).is_empty());
+    }
+    Ok(())
 }
 
 /// A line without the white space around it: JSON's own, since a form feed is no part of it.

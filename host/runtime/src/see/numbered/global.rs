@@ -15,10 +15,7 @@ impl Numbered<'_> {
     pub(super) fn of_global(&self, step: &str, door: Option<Door>, numbers: &[u64]) -> Result<Option<Found>, RunError> {
         let Some(work) = self.work(step)? else { return Ok(None) };
         let Some((tag, file, rows)) = work.last_end() else { return Ok(None) };
-        let counts = |stage| self.past.stages.get(&stage)?.cost.steps.get(step);
-        let Some(counts) = self.live.prepared.plan.step(step).and_then(|step| counts(step.stage)) else {
-            return Ok(None);
-        };
+        let Some(counts) = self.accounts(step) else { return Ok(None) };
         if u32::try_from(counts.rows_in).unwrap_or(u32::MAX) != rows {
             return Ok(None);
         }
@@ -65,7 +62,7 @@ impl Numbered<'_> {
                 _ => created(&bound, &beside).map_err(bug)?,
             });
         }
-        found(one(self.live.prepared.schema(&Feed::node(step)), &pieces)?, numbers)
+        found(one(&self.live.prepared.unstamped(&Feed::node(step)), &pieces)?, numbers)
     }
 
     /// Rows that a step is given, in the order in which they are named, some perhaps more than once.

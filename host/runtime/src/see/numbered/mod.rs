@@ -2,11 +2,12 @@
 //!
 //! What a run keeps says how many rows each batch of an input or a transform had ([`lengths`](crate::store::lengths)), and the log of a global
 //! step which rows it put out. So of all batches before a row, those alone are read that it comes from. A file that can be read from its beginning
-//! alone is read once, up to the last row. Where something does not add up, or branches are zipped, no rows are found here, and the run is
-//! replayed.
+//! alone is read once, up to the last row. Of rows that are [zipped](zips), it was noted which of each branch became which. Where something does
+//! not add up, no rows are found here, and the run is replayed.
 
 mod global;
 mod through;
+mod zips;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,12 +26,14 @@ use callboard_sandbox::Fate;
 use through::Through;
 
 use crate::error::RunError;
+use crate::ports::behind_door;
 use crate::rows::{Batch, conform};
 use crate::see::look::bug;
 use crate::stage::kept::{self, Works};
 use crate::stage::live::Live;
 use crate::stage::{page_of, replayed};
 use crate::store::lengths::{self, Length};
+use crate::store::records::StepCounts;
 use crate::store::{Past, Work};
 
 /// Rows that are read to be passed over, where a file cannot be read from the middle.
@@ -53,6 +56,8 @@ pub(super) struct Numbered<'a> {
     stretches: RefCell<HashMap<String, Option<Rc<Vec<Stretch>>>>>,
     works: RefCell<HashMap<String, Option<Arc<Work>>>>,
     through: RefCell<HashMap<String, Through>>,
+    /// Of each feed whose branches are zipped, the rows that one of these read last: the next one reads the same.
+    parted: RefCell<HashMap<Feed, (Vec<u64>, Batch)>>,
 }
 
 impl<'a> Numbered<'a> {
@@ -66,6 +71,7 @@ impl<'a> Numbered<'a> {
             stretches: RefCell::default(),
             works: RefCell::default(),
             through: RefCell::default(),
+            parted: RefCell::default(),
         }
     }
 
@@ -79,7 +85,7 @@ impl<'a> Numbered<'a> {
         if let Some(input) = plan.input(&feed.node) {
             return ended(input.stage)?.rows_read.get(&feed.node).copied();
         }
-        let counts = ended(plan.step(&feed.node)?.stage)?.steps.get(&feed.node)?;
+        let counts = self.accounts(&feed.node)?;
         Some(match feed.door {
             None => counts.rows_out,
             Some(Door::Dropped) => counts.tally.dropped(),
@@ -87,12 +93,12 @@ impl<'a> Numbered<'a> {
         })
     }
 
-    /// Rows of a feed by their numbers from 0, in ascending order; `None` if they cannot be found so.
+    /// Rows of a feed by their numbers from 0, in ascending order, as they are shown; `None` if they cannot be found so.
     pub(super) fn rows(&self, feed: &Feed, numbers: &[u64]) -> Result<Option<Found>, RunError> {
         let prepared = self.live.prepared;
         let whole = Feed { branch: None, ..feed.clone() };
         let within = self.count(feed).is_some_and(|count| numbers.last().is_none_or(|last| *last < count));
-        if prepared.is_fork(&whole) || !within {
+        if !within {
             return Ok(None);
         }
         if feed.branch.is_some() {
@@ -104,6 +110,26 @@ impl<'a> Numbered<'a> {
             Kind::Global => self.of_global(&feed.node, feed.door, numbers),
             Kind::Source => self.of_source(&feed.node, numbers),
         }
+    }
+
+    /// The same rows, as anything that reads the feed is given them.
+    fn handed_on(&self, feed: &Feed, numbers: &[u64]) -> Result<Option<Batch>, RunError> {
+        let prepared = self.live.prepared;
+        if let Some((_, batch)) = self.parted.borrow().get(feed).filter(|(last, _)| last == numbers) {
+            return Ok(Some(batch.clone()));
+        }
+        let Some(Found { mut batch, reasons }) = self.rows(feed, numbers)? else { return Ok(None) };
+        if feed.door.is_some() && feed.branch.is_none() {
+            let schema = prepared.unstamped(feed);
+            let reasons = reasons.iter().map(Option::as_deref);
+            batch = behind_door(&batch, reasons, &feed.node, prepared.files(), &schema).map_err(bug)?;
+        }
+        if prepared.is_fork(feed) {
+            let stamps = Arc::new(UInt64Array::from(numbers.to_vec()));
+            batch = batch.with_column(prepared.schema(feed), stamps).map_err(bug)?;
+            self.parted.borrow_mut().insert(feed.clone(), (numbers.to_vec(), batch.clone()));
+        }
+        Ok(Some(batch))
     }
 
     fn of_input(&self, name: &str, numbers: &[u64]) -> Result<Option<Found>, RunError> {
@@ -121,7 +147,7 @@ impl<'a> Numbered<'a> {
             Batch::new(rows, file, origin)
         };
         let batches: Vec<Batch> = chunks.into_iter().map(of_chunk).collect();
-        found(one(self.live.prepared.schema(&Feed::node(name)), &batches)?, numbers)
+        found(one(&self.live.prepared.unstamped(&Feed::node(name)), &batches)?, numbers)
     }
 
     /// The rows of an input, as they can be read.
@@ -166,7 +192,7 @@ impl<'a> Numbered<'a> {
             Some(Door::Rejected) => length.rejected,
         };
         let schema = match door {
-            None => self.live.prepared.schema(&Feed::node(step)).clone(),
+            None => self.live.prepared.unstamped(&Feed::node(step)),
             Some(_) => self.live.prepared.ways(&Reader::Step(step.to_owned()))[0].schema.clone(),
         };
         let (mut pieces, mut reasons) = (Vec::new(), Vec::new());
@@ -216,7 +242,7 @@ impl<'a> Numbered<'a> {
             if !here.is_empty() {
                 self.live.go_on()?;
                 let given: Vec<u64> = (first_in..first_in + batch.rows_in).collect();
-                let Some(Found { batch: given, .. }) = self.rows(whole, &given)? else { return Ok(None) };
+                let Some(given) = self.handed_on(whole, &given)? else { return Ok(None) };
                 let takes = routes.decide(&given)?.swap_remove(at);
                 if takes.len() as u64 != batch.rows_out {
                     return Ok(None);
@@ -229,7 +255,7 @@ impl<'a> Numbered<'a> {
             }
             (first_in, first) = (first_in + batch.rows_in, end);
         }
-        found(one(self.live.prepared.schema(feed), &pieces)?, numbers)
+        found(one(&self.live.prepared.unstamped(feed), &pieces)?, numbers)
     }
 
     /// How many rows of each batch of a feed take a route, if that adds up.
@@ -267,15 +293,14 @@ impl<'a> Numbered<'a> {
             }
             first = end;
         }
-        found(one(prepared.schema(&Feed::node(step)), &pieces)?, numbers)
+        found(one(&prepared.unstamped(&Feed::node(step)), &pieces)?, numbers)
     }
 
     /// The batches of a transform, if they are what its accounts say.
     fn lengths_of(&self, step: &str) -> Option<Rc<Vec<Length>>> {
         let make = || {
             let lengths = lengths::lengths(self.run, step)?;
-            let stage = self.live.prepared.plan.step(step)?.stage;
-            let counts = self.past.stages.get(&stage)?.cost.steps.get(step)?;
+            let counts = self.accounts(step)?;
             let sum = |of: fn(&Length) -> u64| lengths.iter().map(of).fold(0, u64::saturating_add);
             let adds_up = sum(|length| length.rows_in) == counts.rows_in
                 && sum(|length| length.rows_out) == counts.rows_out
@@ -284,6 +309,12 @@ impl<'a> Numbered<'a> {
             adds_up.then(|| Rc::new(lengths))
         };
         self.lengths.borrow_mut().entry(step.to_owned()).or_insert_with(make).clone()
+    }
+
+    /// What became of a step's rows, if its stage ended.
+    fn accounts(&self, step: &str) -> Option<&'a StepCounts> {
+        let stage = self.live.prepared.plan.step(step)?.stage;
+        self.past.stages.get(&stage)?.cost.steps.get(step)
     }
 
     fn work(&self, step: &str) -> Result<Option<Arc<Work>>, RunError> {
@@ -298,17 +329,18 @@ impl<'a> Numbered<'a> {
     /// Rows that a step is given at its first port.
     fn of_port(&self, step: &str, numbers: &[u64]) -> Result<Option<Batch>, RunError> {
         let reader = Reader::Step(step.to_owned());
-        let Some(way) = self.live.prepared.ways(&reader).first().filter(|way| way.zip.is_none()) else {
-            return Ok(None);
-        };
+        let Some(way) = self.live.prepared.ways(&reader).first() else { return Ok(None) };
+        if let Some(zipped) = &way.zip {
+            return self.of_zip(step, way, zipped, numbers);
+        }
         let (mut pieces, mut wanted, mut first) = (Vec::new(), numbers.iter().peekable(), 0);
         for edge in &way.edges {
-            let Some(count) = self.count(&edge.from).filter(|_| edge.from.door.is_none()) else { return Ok(None) };
+            let Some(count) = self.count(&edge.from) else { return Ok(None) };
             let end = first + count;
             let here: Vec<u64> = within(&mut wanted, first..end).collect();
             if !here.is_empty() {
-                let Some(found) = self.rows(&edge.from, &here)? else { return Ok(None) };
-                pieces.push(conform(found.batch, &way.schema).map_err(bug)?);
+                let Some(batch) = self.handed_on(&edge.from, &here)? else { return Ok(None) };
+                pieces.push(conform(batch, &way.schema).map_err(bug)?);
             }
             first = end;
         }
