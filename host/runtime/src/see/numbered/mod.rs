@@ -2,8 +2,8 @@
 //!
 //! What a run keeps says how many rows each batch of an input or a transform had ([`lengths`](crate::store::lengths)), and the log of a global
 //! step which rows it put out. So of all batches before a row, those alone are read that it comes from. A file that can be read from its beginning
-//! alone is read once, up to the last row. Of rows that are [zipped](zips), it was noted which of each branch became which. Where something does
-//! not add up, no rows are found here, and the run is replayed.
+//! alone is read once, up to the last row. Which rows of each branch of a [zip](zips) became which was noted, too. Where something does not add up,
+//! no rows are found here, and the run is replayed.
 
 mod global;
 mod through;
@@ -56,7 +56,7 @@ pub(super) struct Numbered<'a> {
     stretches: RefCell<HashMap<String, Option<Rc<Vec<Stretch>>>>>,
     works: RefCell<HashMap<String, Option<Arc<Work>>>>,
     through: RefCell<HashMap<String, Through>>,
-    /// Of each feed whose branches are zipped, the rows that one of these read last: the next one reads the same.
+    /// The rows that a branch read last of each feed whose branches are zipped: the next one reads the same.
     parted: RefCell<HashMap<Feed, (Vec<u64>, Batch)>>,
 }
 
@@ -311,7 +311,7 @@ impl<'a> Numbered<'a> {
         self.lengths.borrow_mut().entry(step.to_owned()).or_insert_with(make).clone()
     }
 
-    /// What became of a step's rows, if its stage ended.
+    /// The accounts of a step, if its stage ended.
     fn accounts(&self, step: &str) -> Option<&'a StepCounts> {
         let stage = self.live.prepared.plan.step(step)?.stage;
         self.past.stages.get(&stage)?.cost.steps.get(step)
