@@ -17,6 +17,10 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, SandboxError> {
 /// The error of a panic.
 pub fn panicked(panic: &(dyn Any + Send)) -> SandboxError {
     let words = text::panic(panic).unwrap_or("without a message");
+    // wasmtime takes some for signals on each thread that calls a component.
+    if words.starts_with("failed to allocate memory for sigaltstack: ") {
+        return refused::memory();
+    }
     // Tokio starts threads for what blocks, and panics where the system refuses the first.
     match words.strip_prefix("OS can't spawn worker thread: ") {
         Some(why) => refused::thread(&std::io::Error::other(why.to_owned())),
@@ -43,12 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_and_a_thread_that_tokio_was_refused_is_the_systems() {
+    fn a_panic_is_an_error_and_what_the_system_refused_is_the_systems() {
         let bug = caught(|| panic!("no {}", "rows")).unwrap_err();
         assert_eq!((bug.class, bug.message.as_str()), (Class::Bug, "Callboard failed: no rows"));
         let words = "OS can't spawn worker thread: Resource temporarily unavailable (os error 11)";
         let refused = panicked(&words.to_owned());
         assert_eq!(refused.class, Class::System);
         assert_eq!(refused.message, "cannot start a thread: Resource temporarily unavailable");
+        let words = "failed to allocate memory for sigaltstack: Os { code: 12, kind: OutOfMemory, message: \"Cannot allocate memory\" }";
+        let refused = panicked(&words.to_owned());
+        assert_eq!((refused.class, refused.message.as_str()), (Class::System, "the system gave no more memory"));
     }
 }

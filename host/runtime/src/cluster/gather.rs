@@ -5,17 +5,18 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 
 use callboard_io::beneath::{Dir, Kind};
-use callboard_plan::{Cut, Group, Kind as StepKind, TaskId};
+use callboard_plan::{Cut, Group, Kind as StepKind, Reader, TaskId};
 
 use super::drive::costs;
 use super::inside::attempt as attempt_of;
 use super::place::Place;
+use super::transfer;
 use super::work_place::KEPT;
 use crate::error::RunError;
 use crate::rejects::Rejects;
 use crate::store::Digested;
 use crate::store::journal::Journal;
-use crate::store::lengths::LENGTHS;
+use crate::store::lengths::{LENGTHS, zip_name};
 use crate::store::records::{Manifest, Record, StageEnded};
 use crate::store::work::{FIRST_LOG, KEY, WORK, write_header};
 
@@ -48,9 +49,19 @@ fn bring_lengths(place: &Place, done: &Done) -> Result<(), RunError> {
         let group = place.group(*task).ok().filter(|group| !matches!(group.cut, Cut::Scatter(_) | Cut::Parts(_)));
         let nodes = group.into_iter().flat_map(|group| [&group.inputs, &group.intakes, &group.steps]).flatten();
         let lengths = format!("{}/{LENGTHS}", attempt_of(*task, manifest));
-        nodes.filter(is_noted).map(|node| format!("{lengths}/{node}")).collect::<Vec<_>>()
+        nodes.filter(is_noted).map(|node| (lengths.clone(), node)).collect::<Vec<_>>()
     };
-    place.bring(&done.iter().flat_map(of).collect::<Vec<_>>())
+    let left: Vec<_> = done.iter().flat_map(of).collect();
+    place.bring(&left.iter().map(|(lengths, node)| format!("{lengths}/{node}")).collect::<Vec<_>>())?;
+    let Some(store) = &place.store else { return Ok(()) };
+    // Rows of a zip that did not follow one another are not noted.
+    let zips = left.iter().filter_map(|(lengths, node)| Some(format!("{lengths}/{}", zip_of(place, node)?)));
+    transfer::fetch(store, &place.dir, &zips.collect::<Vec<_>>(), true)
+}
+
+/// What the zip is noted as that a step reads, if it reads one.
+fn zip_of(place: &Place, step: &str) -> Option<String> {
+    place.plan.zip_of(&Reader::Step(step.to_owned())).map(|_| zip_name(step))
 }
 
 /// Puts the work of a task that has ended among that of the run, for whoever looks at it. In a store it stays where it is.
@@ -150,7 +161,12 @@ fn rejects(place: &Place, done: &Done) -> io::Result<BTreeMap<String, Digested>>
 /// How many rows the batches of each input and step had, in all tasks, in their order.
 fn lengths(place: &Place, done: &Done) -> io::Result<()> {
     let dir = place.dir.make_dir(LENGTHS, 0o700)?;
-    nodes(place).into_iter().try_for_each(|node| appended(place, done, node, (LENGTHS, node), &dir).map(drop))
+    for node in nodes(place) {
+        for name in [Some(node.to_owned()), zip_of(place, node)].into_iter().flatten() {
+            appended(place, done, node, (LENGTHS, &name), &dir)?;
+        }
+    }
+    Ok(())
 }
 
 /// What all tasks left of an input or step under a name in a folder of theirs, in their order, as one file of another one; `None` if there is nothing.
