@@ -17,8 +17,8 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, SandboxError> {
 /// The error of a panic.
 pub fn panicked(panic: &(dyn Any + Send)) -> SandboxError {
     let words = text::panic(panic).unwrap_or("without a message");
-    // wasmtime takes some for signals on each thread that calls a component.
-    if words.starts_with("failed to allocate memory for sigaltstack: ") {
+    // wasmtime takes memory for signals on each thread that calls a component, and panics where it gets none.
+    if words.contains("memory for sigaltstack") {
         return refused::memory();
     }
     // Tokio starts threads for what blocks, and panics where the system refuses the first.
@@ -54,8 +54,12 @@ mod tests {
         let refused = panicked(&words.to_owned());
         assert_eq!(refused.class, Class::System);
         assert_eq!(refused.message, "cannot start a thread: Resource temporarily unavailable");
-        let words = "failed to allocate memory for sigaltstack: Os { code: 12, kind: OutOfMemory, message: \"Cannot allocate memory\" }";
-        let refused = panicked(&words.to_owned());
-        assert_eq!((refused.class, refused.message.as_str()), (Class::System, "the system gave no more memory"));
+        for words in
+            ["failed to allocate memory for sigaltstack", "mprotect to configure memory for sigaltstack failed"]
+        {
+            let why = "Os { code: 12, kind: OutOfMemory, message: \"Cannot allocate memory\" }";
+            let refused = panicked(&format!("{words}: {why}"));
+            assert_eq!((refused.class, refused.message.as_str()), (Class::System, "the system gave no more memory"));
+        }
     }
 }
