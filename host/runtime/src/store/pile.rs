@@ -9,7 +9,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 
-use super::frames::{FrameFile, FrameWriter};
+use super::frames::{Body, FrameFile, FrameWriter};
 use super::ipc::{self, RowEncoder};
 use super::records::Frame;
 use super::scatter::Scratch;
@@ -23,7 +23,9 @@ const FRAME_BYTES: u64 = 64 << 10;
 /// A file of batches, in a folder for a while.
 pub(crate) struct Pile {
     schema: SchemaRef,
-    written: Mutex<(FrameWriter, RowEncoder)>,
+    written: Mutex<FrameWriter>,
+    /// Those that nobody uses now: each thread that writes takes one.
+    encoders: Mutex<Vec<RowEncoder>>,
     file: FrameFile,
     scratch: Arc<Scratch>,
     held: AtomicU64,
@@ -35,9 +37,8 @@ impl Pile {
         let (writer, _) = FrameWriter::reopen(scratch.path(name))?;
         scratch.take_bytes(writer.len())?;
         let held = AtomicU64::new(writer.len());
-        let (file, encoder) = (writer.reader(), RowEncoder::new(&schema)?);
-        let written = Mutex::new((writer, encoder));
-        Ok(Pile { schema, written, file, scratch: scratch.clone(), held })
+        let (file, written) = (writer.reader(), Mutex::new(writer));
+        Ok(Pile { schema, written, encoders: Mutex::default(), file, scratch: scratch.clone(), held })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -46,11 +47,13 @@ impl Pile {
 
     /// Appends rows; from where they can be read again.
     pub(crate) fn push(&self, rows: &RecordBatch) -> io::Result<Frame> {
-        let mut written = self.written.lock().expect("no holder panics");
-        let (writer, encoder) = &mut *written;
+        let unused = self.encoders.lock().expect("no holder panics").pop();
+        let mut encoder = unused.map_or_else(|| RowEncoder::new(&self.schema), Ok)?;
         let body = encoder.encode(rows)?;
+        self.encoders.lock().expect("no holder panics").push(encoder);
         self.held.fetch_add(self.scratch.take(&body)?, Ordering::Relaxed);
-        writer.append(0, rows.num_rows() as u32, 0, &body)
+        let body = Body::of(&body);
+        self.written.lock().expect("no holder panics").append_sealed(0, rows.num_rows() as u32, 0, &body)
     }
 
     /// Appends rows in an order, in small frames.

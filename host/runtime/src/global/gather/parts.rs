@@ -238,7 +238,8 @@ impl Parts {
             pieces.pieces.push(Piece::Here(rows));
         }
         if self.held.fetch_add(added, Ordering::Relaxed) + added > self.sizes.memory {
-            all.into_iter().try_for_each(|pieces| self.write(pieces, port))?;
+            let all: Vec<Mutex<&mut Pieces>> = all.into_iter().map(Mutex::new).collect();
+            on_all_cores(all.len(), |at| self.write(&mut lock(&all[at]), port), Ok)?;
         }
         Ok(())
     }
