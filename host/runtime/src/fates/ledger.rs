@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::error::{Fault, RunError};
+use crate::rows::digest;
 use crate::store::{Deed, Logged, Outcome, Work};
 
 /// The result of a call, checked, and the columns that it wrote.
@@ -24,6 +25,12 @@ impl Ledger {
     /// The seed that rows are digested with, if there is a log.
     pub(crate) fn seed(&self) -> Option<u64> {
         self.0.as_ref().map(|work| work.header.seed)
+    }
+
+    /// What tells the step from one whose work is not this one's, if there is a log.
+    pub(crate) fn key(&self) -> Option<u128> {
+        let header = serde_json::to_string(&self.0.as_ref()?.header).expect("a header is JSON");
+        Some(digest::of_text(&header))
     }
 
     /// The result of a call on rows: from the log, if it was made before, or else made now and written down. Says where the log

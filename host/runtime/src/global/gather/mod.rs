@@ -22,7 +22,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,6 +122,7 @@ pub(crate) fn gather(
         cut: writer.writing.cut,
         log,
         progress,
+        unnoted: Mutex::default(),
         count,
         calls_hold: AtomicU64::new(0),
         reused: AtomicU64::new(0),
@@ -173,7 +174,7 @@ impl Begun {
         let folder = sorting.folder.with_added_extension("gathered");
         // Parts are the same in a later process.
         let seed = log.and_then(|(log, _)| log.seed());
-        let tag = log.map(|(_, tag)| tag.wrapping_add(sizes.tag()));
+        let tag = log.and_then(|(log, tag)| Some(tag.wrapping_add(sizes.tag()).wrapping_add(log.key()?)));
         let make = |scratch: &Arc<Scratch>| -> Result<(Parts, Outcomes), Fault> {
             let outcomes = Outcomes::new(bound, wholes[0].rows(), writer.calling().on_error, scratch)?;
             Ok((Parts::new(wholes, bound.clone(), sizes, scratch, sorting.clone(), seed)?, outcomes))
@@ -219,6 +220,8 @@ struct Calls<'a> {
     log: Option<(Ledger, u128)>,
     /// Where what is done is noted for a process that resumes the run.
     progress: Option<Progress>,
+    /// Parts with calls about too many rows to be noted there: those calls are looked up in the log.
+    unnoted: Mutex<BTreeSet<u32>>,
     count: &'a Count<'a>,
     /// Bytes held for the calls in progress.
     calls_hold: AtomicU64,
@@ -242,7 +245,9 @@ impl Calls<'_> {
                         && let Some((number, part)) = { lock(queue).next() }
                     {
                         self.call(part, (number, 0), &mut caller)?;
-                        self.note(|| Gathered::Ended { part: number })?;
+                        if !lock(&self.unnoted).contains(&number) {
+                            self.note(|| Gathered::Ended { part: number })?;
+                        }
                     }
                     Ok(())
                 });
@@ -357,10 +362,11 @@ impl Calls<'_> {
         if self.is_shared {
             return self.note(|| Gathered::Called(progress::called_of_any_size(part, rows, &counters, &results)));
         }
-        if let Some(progress) = &self.progress
-            && let Some(called) = progress::called(part, rows, &counters, &results)
-        {
-            progress.note(&Gathered::Called(called)).map_err(unwritten)?;
+        if let Some(progress) = &self.progress {
+            match progress::called(part, rows, &counters, &results) {
+                Some(called) => progress.note(&Gathered::Called(called)).map_err(unwritten)?,
+                None => drop(lock(&self.unnoted).insert(part)),
+            }
         }
         (self.count)(counters)?;
         self.parts.sorting.passing.kept(rows, rows_out);

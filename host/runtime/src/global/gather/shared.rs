@@ -134,6 +134,7 @@ pub(super) fn gather(
                 cut: writer.writing.cut,
                 log: None,
                 progress: Some(done),
+                unnoted: Mutex::default(),
                 count,
                 calls_hold: AtomicU64::new(0),
                 reused: AtomicU64::new(0),

@@ -37,10 +37,24 @@ fn run(
     (sizes, callers): (Sizes, usize),
     ends: usize,
 ) -> (Result<Out, Fault>, usize) {
+    run_as(place, inputs, case, (sizes, callers), ends, 1)
+}
+
+/// The same, of a step with a configuration.
+fn run_as(
+    place: &Path,
+    inputs: &[Vec<Row>],
+    case: &Case,
+    (sizes, callers): (Sizes, usize),
+    ends: usize,
+    config: u64,
+) -> (Result<Out, Fault>, usize) {
     let syncing = Syncing::begin().unwrap();
     let mut trial = Trial::of(inputs, case, 64 << 20);
+    let mut header = header(3);
+    header.key.config = config.into();
     let work =
-        Work::open(place.join("work/step"), header(3), trial.bound.writes.clone(), &[], Some(&syncing.syncer), None);
+        Work::open(place.join("work/step"), header, trial.bound.writes.clone(), &[], Some(&syncing.syncer), None);
     trial.writing.work = Some((Ledger::of(Some(&Arc::new(work.unwrap()))), 7));
     trial.writing.sorting.folder = place.join("sorting");
     let made = AtomicUsize::new(0);
@@ -76,6 +90,20 @@ fn rows_that_were_cut_are_not_cut_again_and_parts_that_ended_are_not_worked_on()
             assert!(made <= all - half, "{made} of {all} calls were made after {half}");
             assert!(!left.exists(), "nothing is left of a step that ended");
         }
+    }
+}
+
+/// The same rows are brought together for a step that was configured otherwise: nothing that was done counts.
+#[test]
+fn what_another_step_did_is_not_taken_over() {
+    let inputs = vec![rows(&mut StdRng::seed_from_u64(23))];
+    for case in cases() {
+        let place = tempfile::tempdir().unwrap();
+        let [whole, early] = ["whole", "early"].map(|name| place.path().join(name));
+        let (right, all) = run_as(&whole, &inputs, &case, SIZES[2], usize::MAX, 2);
+        run_as(&early, &inputs, &case, SIZES[2], all / 2, 1).0.unwrap_err();
+        let (out, made) = run_as(&early, &inputs, &case, SIZES[2], usize::MAX, 2);
+        assert_eq!((out.unwrap(), made), (right.unwrap(), all), "{:?}", case.act);
     }
 }
 
