@@ -3,6 +3,7 @@
 //! A disk of its own is a small tmpfs in a mount namespace. Where the system allows neither, a test says so and tries nothing.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -226,6 +227,42 @@ fn a_kill_while_rows_are_put_in_order_costs_nothing() {
     trial.finish();
     assert!(trial.outputs() == good.outputs());
     assert!(!trial.path("run/sorting").exists());
+}
+
+/// The output of a global step is killed at several lengths, in one run; each process continues the file of the one before.
+#[test]
+fn an_output_behind_a_global_step_is_continued_wherever_a_kill_leaves_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let text = "0123456789abcdef".repeat(1 << 10);
+    let rows = (0..3_000).map(|id| serde_json::json!({"id": id, "key": id * 617 % 2_900, "text": text}));
+    fs::write(data.join("docs.jsonl"), crate::bench::lines(rows)).unwrap();
+    for (name, step) in [
+        ("sort", "use = \"sort\"\nconfig = { by = [\"key\"] }"),
+        ("exact-dedup", "use = \"exact-dedup\"\nconfig = { columns = [\"key\"] }"),
+    ] {
+        let pipeline = format!(
+            "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[[steps]]\n{step}\n\
+             [outputs.all]\npath = \"out/all.jsonl\"\n"
+        );
+        let good = Trial::new(scratch.path().join(format!("good-{name}")), &pipeline, &data);
+        good.finish();
+        let trial = Trial::new(scratch.path().join(format!("killed-{name}")), &pipeline, &data);
+        let (staged, mut files) = (trial.path("run/outputs/all"), Vec::new());
+        for part in 1..4 {
+            let is_long = || staged.metadata().is_ok_and(|file| file.len() >= part * (12 << 20));
+            if was_killed(killed_when(trial.go_on().spawn().unwrap(), is_long)) {
+                files.extend(staged.metadata().map(|file| file.ino()));
+            }
+        }
+        trial.finish();
+        assert!(trial.outputs() == good.outputs(), "{name}");
+        files.push(trial.path("out/all.jsonl").metadata().unwrap().ino());
+        files.dedup();
+        assert_eq!(files.len(), 1, "{name}: a file was begun again");
+        assert!(!trial.path("run/sorting").exists());
+    }
 }
 
 /// Inputs that have been read, components and the pipeline file are gone: the run's folder suffices.

@@ -13,6 +13,8 @@ pub(crate) struct Fates {
     removed: Bits,
     /// Every row that was not removed is kept: there are no bits for them.
     rest_is_kept: bool,
+    /// Every row is kept or removed, and once: there are no bits at all.
+    is_settled: bool,
     /// The counts of these rows alone.
     counts: StepCounts,
 }
@@ -21,7 +23,12 @@ impl Fates {
     /// The accounts of this many rows, before anything happened to them.
     pub(crate) fn of(rows: u64) -> Fates {
         let counts = StepCounts { rows_in: rows, ..StepCounts::default() };
-        Fates { kept: Bits::default(), removed: Bits::default(), rest_is_kept: false, counts }
+        Fates { kept: Bits::default(), removed: Bits::default(), rest_is_kept: false, is_settled: false, counts }
+    }
+
+    /// The caller sees to it that each row is kept once or removed once: nothing is noted of single rows.
+    pub(crate) fn settle(&mut self) {
+        self.is_settled = true;
     }
 
     pub(crate) fn counts(&self) -> &StepCounts {
@@ -35,6 +42,11 @@ impl Fates {
     /// A row is put out; whether for the first time.
     pub(crate) fn keep(&mut self, row: u64) -> Result<bool, Fault> {
         self.check(row, "kept")?;
+        if self.is_settled {
+            self.counts.kept_once += 1;
+            self.counts.rows_out += 1;
+            return Ok(true);
+        }
         if self.removed.get(row) {
             return Err(Fault::Contract(format!("it kept row {row}, which it had removed")));
         }
@@ -70,7 +82,7 @@ impl Fates {
         if self.kept.get(row) {
             return Err(Fault::Contract(format!("it removed row {row}, which it had kept")));
         }
-        if !self.removed.set(row) {
+        if !self.is_settled && !self.removed.set(row) {
             return Err(Fault::Contract(format!("it removed row {row} twice")));
         }
         self.counts.tally.count(removed.fate(), &removed.reason, 1);
@@ -94,7 +106,8 @@ impl Fates {
 
     /// The rows that were neither kept nor removed, from a row on.
     pub(crate) fn unlisted_from(&self, row: u64) -> impl Iterator<Item = u64> {
-        let unlisted = |row: &u64| !self.rest_is_kept && !self.kept.get(*row) && !self.removed.get(*row);
+        let unlisted =
+            |row: &u64| !self.rest_is_kept && !self.is_settled && !self.kept.get(*row) && !self.removed.get(*row);
         (row..self.counts.rows_in).filter(unlisted)
     }
 
@@ -103,11 +116,13 @@ impl Fates {
         self.kept.bytes() + self.removed.bytes()
     }
 
-    fn unlisted(&self) -> u64 {
+    /// How many rows were neither kept nor removed.
+    pub(crate) fn unlisted(&self) -> u64 {
         self.counts.rows_in.saturating_sub(self.counts.kept_once + self.removed_rows())
     }
 
-    fn removed_rows(&self) -> u64 {
+    /// How many were removed.
+    pub(crate) fn removed_rows(&self) -> u64 {
         self.counts.tally.dropped() + self.counts.tally.rejected()
     }
 

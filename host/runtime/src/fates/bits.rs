@@ -1,6 +1,6 @@
 //! A bit for each row of an input.
 
-/// The words of a chunk: a chunk is given back to the system's allocator as soon as its rows have been passed on.
+/// The words of a chunk.
 const CHUNK: usize = 1 << 10;
 
 /// One bit a row, in chunks that are made when a row in them is set.
@@ -38,9 +38,16 @@ impl Bits {
         words.flat_map(set_in)
     }
 
-    /// [`Bits::rows`], each chunk of which is freed when its rows were taken.
-    pub(crate) fn into_rows(self) -> impl Iterator<Item = u64> {
-        self.chunks.into_iter().enumerate().flat_map(|(at, words)| numbered(at, words.into_iter())).flat_map(set_in)
+    /// The rows, of this many, whose bits are set in none of these, in order.
+    pub(crate) fn rows_in_none(all: &[&Bits], rows: u64) -> impl Iterator<Item = u64> {
+        let word = |at: u64| !all.iter().fold(0, |set, bits| set | bits.word(at));
+        let in_order = (0..rows.div_ceil(64)).map(move |at| (64 * at, word(at)));
+        in_order.flat_map(set_in).take_while(move |row| *row < rows)
+    }
+
+    fn word(&self, at: u64) -> u64 {
+        let (chunk, word, _) = place(64 * at);
+        self.chunks.get(chunk).and_then(|words| words.get(word)).copied().unwrap_or(0)
     }
 
     /// How many bits are set.
@@ -66,8 +73,12 @@ fn numbered(chunk: usize, words: impl Iterator<Item = u64>) -> impl Iterator<Ite
 }
 
 /// The rows whose bits are set in a word.
-fn set_in((first, word): (u64, u64)) -> impl Iterator<Item = u64> {
-    (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| first + bit)
+fn set_in((first, mut word): (u64, u64)) -> impl Iterator<Item = u64> {
+    std::iter::from_fn(move || {
+        let bit = (word != 0).then(|| u64::from(word.trailing_zeros()))?;
+        word &= word - 1;
+        Some(first + bit)
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +95,15 @@ mod tests {
         assert_eq!((bits.count(), bits.rows().collect::<Vec<_>>()), (6, rows.to_vec()));
         // Chunks without a row take nothing.
         assert_eq!(bits.bytes(), 8 * (CHUNK as u64 + 1 + 1));
-        assert_eq!(bits.into_rows().collect::<Vec<_>>(), rows);
+    }
+
+    #[test]
+    fn rows_in_none_are_all_others() {
+        let (mut bits, mut others) = (Bits::default(), Bits::default());
+        assert!([0, 64, 129].iter().all(|row| bits.set(*row)));
+        others.set(1);
+        let right: Vec<u64> = (0..200).filter(|row| ![0, 1, 64, 129].contains(row)).collect();
+        assert_eq!(Bits::rows_in_none(&[&bits, &others], 200).collect::<Vec<_>>(), right);
+        assert_eq!(Bits::rows_in_none(&[], 65).collect::<Vec<_>>(), (0..65).collect::<Vec<_>>());
     }
 }

@@ -9,18 +9,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use callboard_io::Task;
 use callboard_plan::pipeline::BatchSize;
 use tokio_util::sync::CancellationToken;
 
 use super::beside::Beside;
+use super::left::Left;
+use super::ordered::{Coming, Ordered, Read, ordered, out_of_place, read_window};
 use super::writer::Writing;
 use super::{Passing, Whole, on_all_cores, threads};
 use crate::course::Phase;
 use crate::error::{Fault, RunError};
-use crate::rows::{Batch, fill, join, weight};
+use crate::rows::{Batch, fill, join};
 use crate::store::Quota;
-use crate::store::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
+use crate::store::scatter::{Notes, PART, Queue, Scattered, Scratch, WINDOW as NAME, Window, Windows, note_scattered};
 use callboard_sandbox::Bound;
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
@@ -31,8 +32,6 @@ const WINDOWS: u64 = 512;
 const PLACE: u64 = 56;
 /// What waits to be noted on the disk once other rows are there, bytes.
 const WAITING: u64 = 1 << 20;
-/// Rows that are copied into one batch when they are put in order, bytes.
-const TOGETHER: u64 = 256 << 20;
 /// A window that is this many times as large as it should be is scattered again.
 const LARGE: u64 = 2;
 
@@ -47,6 +46,8 @@ pub(crate) struct Sorting {
     pub(crate) stop: [CancellationToken; 2],
     /// Says how far it is.
     pub(crate) passing: Passing,
+    /// What tells the rows from others, for a process that resumes the run.
+    pub(crate) tag: Option<u128>,
 }
 
 impl Sorting {
@@ -59,17 +60,6 @@ impl Sorting {
     }
 }
 
-/// Batches, and where their rows go, as [`Scattered`] has it.
-type Read = (Vec<Batch>, Vec<(u64, u32, u32)>);
-
-/// Rows in the order in which they go out.
-enum Ordered {
-    /// As they are.
-    One(Batch),
-    /// Which row of which of these each is: they would be too large together.
-    Of(Vec<Batch>, Vec<(usize, usize)>),
-}
-
 /// Rows that are not put out yet.
 pub(super) struct Shuffle {
     whole: Whole,
@@ -79,16 +69,21 @@ pub(super) struct Shuffle {
     window: u64,
     /// About what a row takes, and its place.
     row_bytes: u64,
+    /// Rows before this place, in whole windows, need not be put out.
+    first: u64,
     rows: Vec<u64>,
     beside: Beside,
     noted: Option<Noted>,
+    /// What an earlier process scattered of them: they are not noted again.
+    left: Option<Left>,
 }
 
 /// What is on the disk of them.
 struct Noted {
     scratch: Arc<Scratch>,
-    /// The first row of each region.
+    /// The first row of each region, and for every [`NEAR`] rows the region of the first of them.
     regions: Vec<u64>,
+    near: Vec<u32>,
     notes: Notes,
     /// The first place of each window.
     windows: Vec<u64>,
@@ -104,15 +99,56 @@ impl Shuffle {
         let row_bytes = bytes.div_ceil(whole.rows().max(1)).max(1) + PLACE;
         let beside = Beside::new(bound.writes.clone());
         let window = sorting.window.max(whole.rows().saturating_mul(row_bytes) / WINDOWS);
-        Shuffle { whole, bound, cut, sorting, window, row_bytes, rows: Vec::new(), beside, noted: None }
+        Shuffle {
+            whole,
+            bound,
+            cut,
+            sorting,
+            window,
+            row_bytes,
+            first: 0,
+            rows: Vec::new(),
+            beside,
+            noted: None,
+            left: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.noted.is_none()
+        self.rows.is_empty() && self.noted.is_none() && self.left.is_none()
+    }
+
+    /// How many rows make a window.
+    fn in_window(&self) -> u64 {
+        (self.window / self.row_bytes).max(1)
+    }
+
+    /// Says, before any row is added, how many of the first ones need not be put out. If they `are_first`, an earlier process may have
+    /// scattered them.
+    pub(super) fn begin(&mut self, had: u64, are_first: bool) {
+        // What is written beside rows would have to be passed over, too.
+        if !self.beside.is_nothing() {
+            return;
+        }
+        self.left = if are_first { Left::find(&self.sorting, &self.whole.schema, had) } else { None };
+        self.first = self.left.as_ref().map_or(had / self.in_window() * self.in_window(), |left| left.first);
+    }
+
+    /// How many rows will not be put out.
+    pub(super) fn passes(&self) -> u64 {
+        match (&self.left, &self.noted) {
+            (Some(left), _) => left.first,
+            (None, Some(noted)) => self.first.min(noted.places + self.rows.len() as u64),
+            (None, None) => 0,
+        }
     }
 
     /// Adds rows, in the order in which they are to go out, and what was written beside them.
     pub(super) fn add(&mut self, rows: &[u64], written: RecordBatch) -> Result<(), Fault> {
+        if let Some(left) = &mut self.left {
+            left.seen += rows.len() as u64;
+            return Ok(());
+        }
         self.rows.extend(rows);
         self.beside.push(written)?;
         let (most, row_bytes) = if self.noted.is_some() { (WAITING, 8) } else { (self.window, self.row_bytes) };
@@ -138,16 +174,18 @@ impl Shuffle {
 
     /// Brings to the disk what is in memory.
     fn note(&mut self) -> std::io::Result<()> {
+        let in_window = self.in_window();
         let noted = match &mut self.noted {
             Some(noted) => noted,
             none => none.insert(Noted::create(&self.sorting, &self.whole, self.window, &self.beside)?),
         };
-        let in_window = (self.window / self.row_bytes).max(1);
-        for row in self.rows.drain(..) {
+        let passed = self.first.saturating_sub(noted.places).min(self.rows.len() as u64);
+        noted.places += passed;
+        for row in self.rows.drain(..).skip(passed as usize) {
             if noted.places.is_multiple_of(in_window) {
                 noted.windows.push(noted.places);
             }
-            let region = noted.regions.partition_point(|first| *first <= row) - 1;
+            let region = noted.region_of(row);
             noted.notes.add(&noted.scratch, region, row, noted.places)?;
             noted.places += 1;
         }
@@ -163,8 +201,21 @@ impl Shuffle {
         Ok(())
     }
 
-    /// Puts out all rows.
-    pub(super) fn end(mut self, put_out: &mut dyn FnMut(&Batch) -> Result<(), Fault>) -> Result<(), Fault> {
+    /// Puts out all rows. `written` says how many of them their reader has by now, for good; where it does not, or this is not what the
+    /// step ends with, a process that resumes the run scatters them again.
+    pub(super) fn end(
+        mut self,
+        written: Option<&dyn Fn() -> u64>,
+        put_out: &mut dyn FnMut(&Batch) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if let Some(left) = self.left.take() {
+            let Left { scratch, windows, first, seen, rows } = left;
+            if seen != rows {
+                return Err(out_of_place());
+            }
+            self.sorting.passing.begin(Phase::Order, rows - first);
+            return self.put_out_windows(windows, &scratch, &mut None, written, put_out);
+        }
         if self.noted.is_some() {
             self.note().map_err(unwritten)?;
         }
@@ -178,8 +229,9 @@ impl Shuffle {
             let rows = ordered(self.read(&notes)?, 0)?;
             return self.put_in_order(rows, &mut None, put_out);
         };
+        let (all, rows) = (rows, rows - self.first.min(rows));
         let Noted { scratch, regions, notes, windows, beside: mut queue, .. } = noted;
-        let files = Windows::create("window", &self.whole.schema, windows);
+        let files = Windows::create(NAME, &self.whole.schema, windows);
         self.sorting.passing.begin(Phase::Scatter, rows);
         let ends: Vec<u64> = regions.iter().skip(1).copied().chain([self.whole.rows()]).collect();
         let scatter = |region: usize| {
@@ -191,26 +243,66 @@ impl Shuffle {
         };
         on_all_cores(regions.len(), scatter, Ok)?;
         drop(notes);
+        let windows = files.end();
+        // Rows that are written beside them lie in a queue that is gone.
+        let kept = written.zip(self.sorting.tag).filter(|_| queue.is_none());
+        if let Some((_, tag)) = kept {
+            note_scattered(&scratch, tag, all, &windows).map_err(unwritten)?;
+        }
         self.sorting.passing.begin(Phase::Order, rows);
-        let (mut windows, mut coming) = (files.end().into_iter(), VecDeque::new());
+        let ends = windows.iter().skip(1).map(|window| window.first).chain([all]).collect::<Vec<_>>();
+        let windows = windows.into_iter().zip(ends).collect();
+        self.put_out_windows(windows, &scratch, &mut queue, kept.map(|(written, _)| written), put_out)
+    }
+
+    /// Puts out the rows of windows, each with the place behind its last row. Each is removed when it has been read; or, with `written`,
+    /// when that many rows are written: a process that resumes the run finds the others.
+    fn put_out_windows(
+        &mut self,
+        windows: Vec<(Window, u64)>,
+        scratch: &Arc<Scratch>,
+        queue: &mut Option<Queue>,
+        written: Option<&dyn Fn() -> u64>,
+        put_out: &mut dyn FnMut(&Batch) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        scratch.leave(written.is_some());
+        let (mut windows, mut coming, mut read) = (windows.into_iter(), VecDeque::new(), VecDeque::new());
         loop {
             // The next ones are put in order beside the output.
             while coming.len() < threads()
-                && let Some(window) = windows.next()
+                && let Some((window, end)) = windows.next()
             {
-                match window.bytes().map_err(unread)? > self.window * LARGE {
-                    true => coming.extend(self.scatter_again(window, &scratch)?.into_iter().map(Coming::Window)),
-                    false => coming.push_back(Coming::begin(window, &scratch)),
+                let window = Arc::new(window);
+                if written.is_some() {
+                    read.push_back((window.clone(), end));
+                }
+                let mut gone = Vec::new();
+                while let Some((window, _)) = read.pop_front_if(|(_, end)| written.is_some_and(|rows| *end <= rows())) {
+                    gone.push(window);
+                }
+                match window.length > self.window * LARGE {
+                    true => {
+                        coming.extend(self.scatter_again(&window, scratch)?.into_iter().map(Coming::Window));
+                        gone.extend(written.is_none().then_some(window));
+                        gone.into_iter().try_for_each(|window| window.remove(scratch)).map_err(unwritten)?;
+                    }
+                    false => coming.push_back(Coming::begin(window, gone, written.is_none(), scratch)),
                 }
             }
-            let Some(next) = coming.pop_front() else { return Ok(()) };
+            let Some(next) = coming.pop_front() else { break };
             self.sorting.go_on()?;
             let rows = match next {
-                Coming::Window(window) => read_window(&window, &scratch)?,
+                Coming::Window(window) => {
+                    let rows = read_window(&window)?;
+                    window.remove(scratch).map_err(unwritten)?;
+                    rows
+                }
                 Coming::Task(task) => task.wait()?,
             };
-            self.put_in_order(rows, &mut queue, put_out)?;
+            self.put_in_order(rows, queue, put_out)?;
         }
+        scratch.leave(false);
+        Ok(())
     }
 
     /// Reads rows of the input, which ascend, and says where each of them goes.
@@ -235,7 +327,7 @@ impl Shuffle {
     }
 
     /// Rows of one window have turned out much larger than others: cuts it, by what its rows take.
-    fn scatter_again(&self, window: Window, scratch: &Scratch) -> Result<Vec<Window>, Fault> {
+    fn scatter_again(&self, window: &Window, scratch: &Scratch) -> Result<Vec<Window>, Fault> {
         let mut sizes: Vec<(u64, u64)> = Vec::new();
         for piece in window.read().map_err(unread)? {
             let (rows, places) = piece.map_err(unread)?;
@@ -250,13 +342,12 @@ impl Shuffle {
             }
             bytes += size;
         }
-        let files = Windows::create(&format!("part-{}", window.first), &self.whole.schema, starts);
+        let files = Windows::create(&format!("{PART}-{}", window.first), &self.whole.schema, starts);
         for piece in window.read().map_err(unread)? {
             let (rows, places) = piece.map_err(unread)?;
             let places: Vec<_> = places.into_iter().enumerate().map(|(row, place)| (place, 0, row as u32)).collect();
             files.add(scratch, &Scattered { pieces: &[rows], places }).map_err(unwritten)?;
         }
-        window.remove(scratch).map_err(unwritten)?;
         Ok(files.end())
     }
 
@@ -284,75 +375,17 @@ impl Shuffle {
     }
 }
 
-/// A window that is to be put out.
-enum Coming {
-    Window(Window),
-    Task(Task<Result<Ordered, Fault>>),
-}
-
-impl Coming {
-    fn begin(window: Window, scratch: &Arc<Scratch>) -> Coming {
-        let scratch = scratch.clone();
-        Coming::Task(Task::begin(move || read_window(&window, &scratch)))
-    }
-}
-
-/// The rows of a window, which is removed.
-fn read_window(window: &Window, scratch: &Scratch) -> Result<Ordered, Fault> {
-    let (mut pieces, mut places) = (Vec::new(), Vec::new());
-    for (at, piece) in window.read().map_err(unread)?.enumerate() {
-        let (rows, of) = piece.map_err(unread)?;
-        places.extend(of.iter().enumerate().map(|(row, place)| (*place, at as u32, row as u32)));
-        pieces.push(rows);
-    }
-    window.remove(scratch).map_err(unwritten)?;
-    ordered((pieces, places), window.first)
-}
-
-/// Rows in the order of their places: these are all numbers from `first` on.
-fn ordered((pieces, places): Read, first: u64) -> Result<Ordered, Fault> {
-    let mut at = vec![None; places.len()];
-    for (place, piece, row) in places {
-        let there = place.checked_sub(first).and_then(|place| at.get_mut(place as usize));
-        *there.ok_or_else(out_of_place)? = Some((piece as usize, row as usize));
-    }
-    let at = at.into_iter().collect::<Option<Vec<_>>>().ok_or_else(out_of_place)?;
-    let bytes: u64 = pieces.iter().map(|rows| weight(&rows.rows) / 8).sum();
-    match bytes <= TOGETHER && !at.is_empty() {
-        true => Ok(Ordered::One(Batch::interleave(&pieces, &at)?)),
-        false => Ok(Ordered::Of(pieces, at)),
-    }
-}
-
-fn out_of_place() -> Fault {
-    unread(std::io::Error::new(std::io::ErrorKind::InvalidData, "rows are missing where they were noted"))
-}
-
-impl Ordered {
-    fn len(&self) -> usize {
-        match self {
-            Ordered::One(rows) => rows.len(),
-            Ordered::Of(_, at) => at.len(),
-        }
-    }
-
-    /// What a row takes, bits.
-    fn bits(&self, row: usize) -> u64 {
-        match self {
-            Ordered::One(rows) => rows.bits(row),
-            Ordered::Of(pieces, at) => pieces[at[row].0].bits(at[row].1),
-        }
-    }
-
-    fn slice(&self, from: usize, rows: usize) -> Result<Batch, Fault> {
-        match self {
-            Ordered::One(all) => Ok(all.slice(from..from + rows)),
-            Ordered::Of(pieces, at) => Ok(Batch::interleave(pieces, &at[from..from + rows])?),
-        }
-    }
-}
+/// Rows of which the region of the first is noted.
+const NEAR: u64 = 4096;
 
 impl Noted {
+    /// The region that a row is in.
+    fn region_of(&self, row: u64) -> usize {
+        let near = self.near[(row / NEAR) as usize] as usize;
+        let behind = self.regions[near + 1..].iter().take_while(|first| **first <= row).count();
+        near + behind
+    }
+
     fn create(sorting: &Sorting, whole: &Whole, window: u64, beside: &Beside) -> std::io::Result<Noted> {
         let scratch = Arc::new(Scratch::create(&sorting.folder, sorting.quota.clone())?);
         let regions = whole.regions(window);
@@ -361,14 +394,16 @@ impl Noted {
             false => Some(Queue::create(&scratch, beside.writes())?),
         };
         let notes = Notes::create(&scratch, regions.len())?;
-        Ok(Noted { scratch, regions, notes, windows: Vec::new(), places: 0, beside })
+        let near = (0..whole.rows()).step_by(NEAR as usize);
+        let near = near.map(|row| regions.partition_point(|first| *first <= row) as u32 - 1).collect();
+        Ok(Noted { scratch, regions, near, notes, windows: Vec::new(), places: 0, beside })
     }
 }
 
-fn unwritten(error: std::io::Error) -> Fault {
+pub(super) fn unwritten(error: std::io::Error) -> Fault {
     RunError::unwritten("put rows in order", &error).into()
 }
 
-fn unread(error: std::io::Error) -> Fault {
+pub(super) fn unread(error: std::io::Error) -> Fault {
     RunError::unread("rows that are put in order", &error).into()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
@@ -10,8 +11,8 @@ use callboard_plan::pipeline::{BatchSize, OnError};
 use callboard_plan::{Feed, PlannedStep};
 
 use super::{GlobalWriter, Sorting, Whole, Writing};
-use crate::ports::Doors;
-use crate::ports::Outlet;
+use crate::error::Fault;
+use crate::ports::{Channel, Doors, Outlet, had};
 use crate::rejects::{Files, Rejects, Remover};
 use crate::rows::Batch;
 use crate::store::{Quota, Spill, SpillWriter};
@@ -39,8 +40,14 @@ fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> RecordBatch {
 }
 
 fn whole(folder: &Path) -> Whole {
+    whole_of(folder, "row")
+}
+
+/// The same, whose texts begin with a word.
+fn whole_of(folder: &Path, word: &str) -> Whole {
     let schema = schema(&["id", "text"]);
-    let text = |id: u64| if id.is_multiple_of(100) { "long ".repeat(500) } else { format!("row {id}") };
+    let text =
+        |id: u64| if id.is_multiple_of(100) { word.to_owned() + &" long".repeat(500) } else { format!("{word} {id}") };
     let spills = [(0, ROWS / 3), (ROWS / 3, ROWS)].map(|(from, to)| {
         let feed = Feed::node(&format!("spill-{from}"));
         let place = folder.join(&feed.node);
@@ -98,6 +105,7 @@ pub(super) fn writing(folder: &Path, whole: Whole, bound: &Arc<Bound>, window: u
             window,
             stop: Default::default(),
             passing: Default::default(),
+            tag: None,
         },
         returnable: Returnable::of(1 << 30),
         rejects: Arc::new(Mutex::new(Rejects::new(folder.join("rejects")))),
@@ -189,6 +197,71 @@ fn rows_out_of_order_come_as_they_were_kept_whatever_the_room() {
                 assert!(bits < 16_000 + if writes { 65 * batch.len() as u64 } else { 0 }, "{window}");
             }
         }
+    }
+}
+
+/// A process whose rows begin with a word puts them out in this order, to an output that has some of them already and is gone when it has
+/// `until`. Gives how many rows were passed over, those that came, and whether all of them begin with the word of the first process.
+fn to_output(folder: &Path, word: &str, order: &[u64], (has_rows, until): (u64, u64)) -> (u64, Vec<u64>, bool) {
+    let whole = whole_of(&folder.join(word), word);
+    let (send, batches) = sync_channel(1);
+    let (had, mut has) = had();
+    let mut writing = writing(folder, whole, &bound(&[], &[]), 3_000, 64 << 20);
+    writing.outlet = Outlet { channels: vec![Channel::One(send)], had: Some(had), ..Outlet::default() };
+    writing.sorting.tag = Some(7);
+    let mut writer = GlobalWriter::new(writing);
+    std::thread::scope(|scope| {
+        let output = scope.spawn(move || {
+            has.say(has_rows);
+            let (mut ids, mut are_first) = (Vec::new(), true);
+            for batch in batches.iter().map_while(|batch: Option<Batch>| batch) {
+                let numbers = batch.rows.column(0).as_primitive::<Int64Type>();
+                ids.extend(numbers.values().iter().map(|id| id.cast_unsigned()));
+                are_first &=
+                    batch.rows.column(1).as_string::<i32>().iter().all(|text| text.unwrap().starts_with("first"));
+                has.wrote(has_rows + ids.len() as u64);
+                if ids.len() as u64 >= until {
+                    break;
+                }
+            }
+            (has.take_passed(), ids, are_first)
+        });
+        let written = RecordBatch::new_empty(writer.writing.bound.writes.clone());
+        for rows in order.chunks(61) {
+            writer.keep_rows(rows.to_vec(), &written).unwrap();
+        }
+        match writer.finish() {
+            Ok((outlet, ..)) => drop(outlet.end(Feed::node("out")).ok().unwrap()),
+            Err(fault) => assert!(matches!(fault, Fault::Interrupted), "{fault:?}"),
+        }
+        output.join().unwrap()
+    })
+}
+
+/// Windows that the output lacks are put in order as they are; where one is damaged, or gone, the rows are scattered again.
+#[test]
+fn rows_that_were_scattered_are_not_scattered_again_and_those_that_were_written_are_passed_over() {
+    let order: Vec<u64> = (0..ROWS).map(|place| place * 617 % ROWS).collect();
+    for (has, harm) in [(Some(0), None), (Some(ROWS), None), (None, None), (None, Some(0)), (None, Some(200))] {
+        let folder = tempfile::tempdir().unwrap();
+        let sorting = folder.path().join("sorting");
+        let (passed, came, _) = to_output(folder.path(), "first", &order, (0, 400));
+        assert_eq!((passed, &came[..]), (0, &order[..came.len()]));
+        assert!(sorting.join("scattered").exists() && !sorting.join("window-00000").exists());
+        // All that came, unless their file is lost, or the process ended at the last moment.
+        let has_rows = has.unwrap_or(came.len() as u64);
+        if let Some(byte) = harm {
+            let last = std::fs::read_dir(&sorting).unwrap().map(|file| file.unwrap().path());
+            let last = last.filter(|path| path.to_string_lossy().contains("window-")).max().unwrap();
+            let mut bytes = std::fs::read(&last).unwrap();
+            bytes[byte] ^= 1;
+            std::fs::write(&last, bytes).unwrap();
+        }
+        let (passed, came, are_first) = to_output(folder.path(), "second", &order, (has_rows, u64::MAX));
+        assert_eq!(came, order[passed as usize..]);
+        assert!(passed <= has_rows && has_rows - passed < 100, "{passed} of {has_rows}");
+        assert_eq!(are_first, harm.is_none() && has_rows > 0, "{has_rows}, {harm:?}");
+        assert!(!sorting.exists());
     }
 }
 

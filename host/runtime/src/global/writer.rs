@@ -88,7 +88,8 @@ impl GlobalWriter {
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
     pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, StepCounts), Fault> {
         self.put_out_own()?;
-        self.put_out_kept()?;
+        self.end_line()?;
+        self.end_shuffle(true)?;
         self.put_aside()?;
         self.hold()?;
         if self.fates.drop_unlisted() > 0 && self.writing.doors.wanted().has(Fate::Dropped) {
@@ -135,6 +136,11 @@ impl GlobalWriter {
         Calling { returnable: *returnable, on_error: remover.on_error, rows_per_row: limits.rows_per_row }
     }
 
+    /// From now on each row of the input is kept once or removed once: nothing is held of single rows.
+    pub(super) fn settle(&mut self) {
+        self.fates.settle();
+    }
+
     pub(super) fn keep_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
         // Nothing is done, and nothing noted, as often as it is asked for.
         if rows.is_empty() {
@@ -167,10 +173,10 @@ impl GlobalWriter {
         let in_line = ascend && self.shuffle.is_empty();
         if !repeated && !in_line {
             self.end_line()?;
-            return self.shuffle.add(&rows, written.clone());
+            return self.add_to_shuffle(&rows, written.clone());
         }
         if ascend {
-            self.end_shuffle()?;
+            self.end_shuffle(false)?;
             let cuts = self.line.add(&rows, written, repeated)?;
             return cuts.into_iter().try_for_each(|cut| self.put_in_line(cut));
         }
@@ -201,14 +207,24 @@ impl GlobalWriter {
     /// Puts out what is kept and waits.
     fn put_out_kept(&mut self) -> Result<(), Fault> {
         self.end_line()?;
-        self.end_shuffle()
+        self.end_shuffle(false)
     }
 
     fn end_line(&mut self) -> Result<(), Fault> {
         self.line.end()?.into_iter().try_for_each(|cut| self.put_in_line(cut))
     }
 
-    fn end_shuffle(&mut self) -> Result<(), Fault> {
+    fn add_to_shuffle(&mut self, rows: &[u64], written: RecordBatch) -> Result<(), Fault> {
+        if self.shuffle.is_empty() {
+            let outlet = &mut self.writing.outlet;
+            let (had, is_untouched) = (outlet.had(), outlet.is_untouched());
+            self.shuffle.begin(had, is_untouched);
+        }
+        self.shuffle.add(rows, written)
+    }
+
+    /// Puts out what is kept out of order. `ends` if the step has done all that it does.
+    fn end_shuffle(&mut self, ends: bool) -> Result<(), Fault> {
         if self.shuffle.is_empty() {
             return Ok(());
         }
@@ -217,7 +233,10 @@ impl GlobalWriter {
             charge.set(self.shuffle.bytes() + self.shuffle.window()).map_err(RunError::from)?;
         }
         let shuffle = std::mem::replace(&mut self.shuffle, Shuffle::of(&self.writing));
-        shuffle.end(&mut |batch| self.put_out(batch))
+        let written = self.writing.outlet.written().filter(|_| ends);
+        self.writing.outlet.pass(shuffle.passes());
+        let written = written.as_ref().map(|written| written as &dyn Fn() -> u64);
+        shuffle.end(written, &mut |batch| self.put_out(batch))
     }
 
     /// Puts out rows that are in order: those that lie close together are not written again.
@@ -226,7 +245,11 @@ impl GlobalWriter {
         let reads = self.writing.outlet.reads_to_refer();
         let view = reads.and_then(|reads| Some((self.line.view(&cut)?, reads)));
         if !self.shuffle.is_empty() || (view.is_none() && cut.scattered) {
-            return self.shuffle.add(&self.line.numbers(&cut), cut.written);
+            return self.add_to_shuffle(&self.line.numbers(&cut), cut.written);
+        }
+        if self.writing.outlet.had() >= cut.rows as u64 {
+            self.writing.outlet.pass(cut.rows as u64);
+            return Ok(());
         }
         let rows = match view {
             Some((_, false)) => None,

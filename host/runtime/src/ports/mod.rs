@@ -2,6 +2,7 @@
 
 mod doors;
 mod fork;
+mod had;
 mod picks;
 mod recut;
 mod routes;
@@ -26,6 +27,7 @@ use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, behind_door, schema as door_schema};
 pub(crate) use fork::{Fork, Left};
+pub(crate) use had::{Had, Has, had};
 pub(crate) use recut::Recut;
 pub(crate) use routes::Routes;
 pub(crate) use zip::{Note, ZipInlet};
@@ -110,6 +112,8 @@ pub(crate) struct Inlet {
     rows: Rows,
     /// Cuts batches to another size, if its reader wants one.
     recut: Option<Recut>,
+    /// Says what of the rows is there already, where that is of use.
+    has: Option<Has>,
 }
 
 pub(crate) enum Rows {
@@ -128,7 +132,31 @@ impl Rows {
 
 impl Inlet {
     pub(crate) fn new(rows: Rows, recut: Option<Recut>) -> Inlet {
-        Inlet { rows, recut }
+        Inlet { rows, recut, has: None }
+    }
+
+    /// The same, whose first rows need not come if they are there already.
+    pub(crate) fn having(self, has: Option<Has>) -> Inlet {
+        Inlet { has, ..self }
+    }
+
+    /// Says, before any row is read, how many of the first ones are there already.
+    pub(crate) fn has(&mut self, rows: u64) {
+        if let Some(has) = &mut self.has {
+            has.say(rows);
+        }
+    }
+
+    /// This many rows are there by now, such that a process that resumes the run finds them.
+    pub(crate) fn wrote(&self, rows: u64) {
+        if let Some(has) = &self.has {
+            has.wrote(rows);
+        }
+    }
+
+    /// How many of the rows that are there do not come, since this was last asked. All of them stand before the first that comes.
+    pub(crate) fn take_passed(&self) -> u64 {
+        self.has.as_ref().map_or(0, Has::take_passed)
     }
 
     /// The next batch, which has no rows if those that are zipped later must arrive in step; `None` at the end.
@@ -138,6 +166,8 @@ impl Inlet {
 
     /// As [`Inlet::next`], for somebody else to read.
     pub(crate) fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
+        // Whatever puts them out waits for that.
+        self.has(0);
         let Some(recut) = &mut self.recut else { return self.rows.next_unread() };
         loop {
             if let Some(batch) = recut.next_ready() {
@@ -277,6 +307,8 @@ pub(crate) struct Outlet {
     pub(crate) tap: Option<Tapped>,
     /// Notes how many rows of each batch take the route that leads here.
     pub(crate) lengths: Option<Lengths>,
+    /// Rows that the reader of the first channel has; `None` once any were sent.
+    pub(crate) had: Option<Had>,
 }
 
 /// Numbers rows from 0 on, in a hidden column behind the others.
@@ -305,6 +337,7 @@ impl Outlet {
         if batch.is_empty() {
             return if self.in_step && !batch.more { self.send_on(batch) } else { Ok(()) };
         }
+        self.had = None;
         self.show(batch)?;
         let stamped = self.stamps.as_mut().map(|stamps| stamps.stamped(batch)).transpose()?;
         // Where branches part, each batch is a whole one, unless it is a part of what parted before.
@@ -314,6 +347,36 @@ impl Outlet {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         self.send_on(batch)
+    }
+
+    /// How many of the next rows need not be sent: everything that reads them has them.
+    pub(crate) fn had(&mut self) -> u64 {
+        let has_one = self.has_one_reader();
+        self.had.as_mut().filter(|_| has_one).map_or(0, Had::left)
+    }
+
+    /// Whether nothing was sent or passed over yet, and what reads it has a say.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.has_one_reader() && self.had.as_ref().is_some_and(Had::is_whole)
+    }
+
+    /// Says how many rows the only reader has by now, such that a process that resumes the run finds them; `None` if it has no say, or some
+    /// were passed over.
+    pub(crate) fn written(&self) -> Option<impl Fn() -> u64 + use<>> {
+        self.had.as_ref().filter(|_| self.is_untouched()).map(Had::written)
+    }
+
+    /// Whether one channel leads to everything that reads or sees the rows.
+    fn has_one_reader(&self) -> bool {
+        let is_only = self.channels.len() == 1 && self.spill.is_none() && self.fork.is_none();
+        is_only && self.stamps.is_none() && self.tap.is_none() && self.lengths.is_none()
+    }
+
+    /// Passes over rows of [`Outlet::had`].
+    pub(crate) fn pass(&mut self, rows: u64) {
+        if let Some(had) = &mut self.had {
+            had.pass(rows);
+        }
     }
 
     fn show(&self, batch: &Batch) -> Result<(), Stop> {
@@ -349,6 +412,7 @@ impl Outlet {
             spill.refer(view, rows).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         let Some(rows) = rows else { return Ok(()) };
+        self.had = None;
         self.show(rows)?;
         if let Some(fork) = &mut self.fork {
             fork.send(rows, self.flight.as_ref())?;

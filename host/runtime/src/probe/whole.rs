@@ -94,6 +94,7 @@ impl Opened<'_> {
                 window: WINDOW,
                 stop: Default::default(),
                 passing: Default::default(),
+                tag: None,
             },
             returnable: self.probe.config.returnable(),
             rejects: Arc::new(Mutex::new(Rejects::new(scratch.path().join("rejects")))),

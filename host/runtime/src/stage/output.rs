@@ -28,6 +28,9 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
     writer.stop_when(run.stop_writing());
     let mut written = writer.rows();
+    // What looks on looks at all of them.
+    let is_shown = run.tap().is_some_and(|tap| tap.wants_written(name));
+    inlet.has(if is_shown { 0 } else { written });
     let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
@@ -35,6 +38,7 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
             return drain(inlet);
         }
         show(run, name, &batch)?;
+        written -= inlet.take_passed();
         let there = usize::try_from(written).unwrap_or(usize::MAX).min(batch.len());
         written -= there as u64;
         if there == batch.len() {
@@ -50,6 +54,7 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
             && let Some(position) = writer.position().map_err(in_output)?
         {
             positions.note(&position).map_err(|error| RunError::unwritten("write to the run's folder", &error))?;
+            inlet.wrote(position.rows);
         }
     }
     if run.waits() {

@@ -78,6 +78,7 @@ pub(super) fn run_global(
             window: run.prepared.plan.budget().map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
             stop: [run.stop.clone(), run.interrupt.clone()],
             passing: passing.clone(),
+            tag: tag.zip(ledger.key()).map(|(tag, key)| tag.wrapping_add(key)),
         },
         returnable: run.instance_config(planned).returnable(),
         rejects: run.rejects.clone(),

@@ -9,7 +9,7 @@ use callboard_plan::{Edge, Feed, Kind, Reader, Stage, Transport};
 use super::live::Live;
 use crate::error::RunError;
 use crate::ports::{
-    Appended, Channel, IN_FLIGHT, Inlet, Message, Outlet, Reading, Recut, Rows, Stamps, Supply, ZipInlet,
+    Appended, Channel, Has, IN_FLIGHT, Inlet, Message, Outlet, Reading, Recut, Rows, Stamps, Supply, ZipInlet, had,
 };
 use crate::ports::{Door, Doors, Fork};
 use crate::prepare::check::Way;
@@ -70,7 +70,7 @@ impl Wires {
                     .prepared
                     .recuts(&reader)
                     .map(|(size, in_step)| Recut::new(way.schema.clone(), size, in_step, flight()));
-                Ok(Inlet::new(rows, recut))
+                Ok(Inlet::new(rows, recut).having(has(run, &reader, way, &mut outlets)))
             });
             let ports = ports.collect::<Result<_, RunError>>()?;
             inlets.insert(reader, ports);
@@ -109,6 +109,18 @@ impl Wires {
         }
         Outlets { main, doors }
     }
+}
+
+/// The end of an output that one process may begin and another continue, if its rows are those of one feed.
+fn has(run: &Live<'_>, reader: &Reader, way: &Way, outlets: &mut HashMap<Feed, Outlet>) -> Option<Has> {
+    let ([edge], Reader::Output(_)) = (&way.edges[..], reader) else { return None };
+    let outlet = outlets.get_mut(&edge.from).filter(|_| run.transport(edge) == Transport::Channel)?;
+    if !run.can_be_resumed() {
+        return None;
+    }
+    let (had, has) = had();
+    outlet.had = Some(had);
+    Some(has)
 }
 
 /// The end that a node reads of branches that advance together; the other ends go to the outlets of what writes them.

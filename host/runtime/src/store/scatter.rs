@@ -12,9 +12,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
 use super::frames::{FrameFile, FrameWriter, make_dir, named};
+use super::head;
 use super::ipc::{self, RowEncoder};
 use super::pile::Pile;
-use super::records::Frame;
+use super::records::{Frame, Windowed};
 use super::spill::{HIDDEN, Quota, stored_schema};
 use super::view;
 use crate::rows::{Batch, record_batch};
@@ -207,10 +208,7 @@ impl Windows {
             let file = &mut *self.files[window].lock().unwrap_or_else(PoisonError::into_inner);
             let file = match file {
                 Some(file) => file,
-                none => {
-                    let path = scratch.path(&format!("{}-{window:05}", self.name));
-                    none.insert(FrameWriter::create(path)?)
-                }
+                none => none.insert(FrameWriter::create(window_path(scratch, &self.name, window))?),
             };
             file.append(0, here.len() as u32, 0, &body)?;
         }
@@ -221,10 +219,54 @@ impl Windows {
     pub(crate) fn end(self) -> Vec<Window> {
         let files = self.files.into_iter().map(|file| file.into_inner().unwrap_or_else(PoisonError::into_inner));
         let window = |(file, first): (Option<FrameWriter>, u64)| {
-            Some(Window { path: file?.reader().path().to_owned(), first, schema: self.schema.clone() })
+            let file = file?;
+            let (path, length) = (file.reader().path().to_owned(), file.len());
+            Some(Window { path, first, length, schema: self.schema.clone() })
         };
         files.zip(self.starts).filter_map(window).collect()
     }
+}
+
+/// What says, beside windows, that all rows are in them.
+const SCATTERED: &str = "scattered";
+
+/// Notes that all of this many rows are in windows, for a process that resumes the run.
+pub(crate) fn note_scattered(scratch: &Scratch, tag: u128, rows: u64, windows: &[Window]) -> io::Result<()> {
+    let windows = windows.iter().map(|window| (window.first, window.length)).collect();
+    let body = [head::encode(&Windowed { tag, rows, windows })?];
+    scratch.take(&body)?;
+    FrameWriter::create(scratch.path(SCATTERED))?.append(0, 0, 0, &body).map(drop)
+}
+
+/// The rows that an earlier process noted to be in windows, and the windows, each with the place behind its last row; `None` if it
+/// noted none of what has this tag.
+pub(crate) fn scattered(scratch: &Scratch, tag: u128, schema: &SchemaRef) -> Option<(u64, Vec<(Window, u64)>)> {
+    // A window that was scattered again counts as a whole.
+    for file in std::fs::read_dir(&scratch.folder).ok()?.flatten() {
+        if file.file_name().as_encoded_bytes().starts_with(PART.as_bytes()) {
+            std::fs::remove_file(file.path()).ok()?;
+        }
+    }
+    let file = FrameFile::open(scratch.path(SCATTERED)).ok()?;
+    let frame = *file.scan().ok()?.0.first()?;
+    let (noted, _) = head::decode::<Windowed>(&file.read(&frame).ok()?)?;
+    if noted.tag != tag {
+        return None;
+    }
+    let ends = noted.windows.iter().skip(1).map(|(first, _)| *first).chain([noted.rows]);
+    let window = |(at, ((first, length), end)): (usize, (&(u64, u64), u64))| {
+        let path = window_path(scratch, WINDOW, at);
+        (Window { path, first: *first, length: *length, schema: schema.clone() }, end)
+    };
+    Some((noted.rows, noted.windows.iter().zip(ends).enumerate().map(window).collect()))
+}
+
+/// The name of windows that are noted, and that of those which such a one was scattered into.
+pub(crate) const WINDOW: &str = "window";
+pub(crate) const PART: &str = "part";
+
+fn window_path(scratch: &Scratch, name: &str, number: usize) -> PathBuf {
+    scratch.path(&format!("{name}-{number:05}"))
 }
 
 /// Rows that go to places beside each other.
@@ -232,13 +274,22 @@ pub(crate) struct Window {
     path: PathBuf,
     /// The place that the first of them goes to.
     pub(crate) first: u64,
+    /// What it takes of the disk, bytes.
+    pub(crate) length: u64,
     schema: SchemaRef,
 }
 
 impl Window {
-    /// What it takes of the disk, about.
-    pub(crate) fn bytes(&self) -> io::Result<u64> {
-        Ok(self.path.metadata().map_err(|error| named(&self.path, &error))?.len())
+    /// Whether an earlier process has left it, intact. It counts as held then.
+    pub(crate) fn is_left(&self, scratch: &Scratch) -> bool {
+        let check = || -> io::Result<bool> {
+            let (file, mut body) = (FrameFile::open(self.path.clone())?, Vec::new());
+            let (frames, torn) = file.scan()?;
+            frames.iter().try_for_each(|frame| file.check(frame, &mut body))?;
+            scratch.take_bytes(frames.iter().map(|frame| frame.length).sum())?;
+            Ok(torn == 0 && file.size()? == self.length)
+        };
+        check().unwrap_or(false)
     }
 
     /// Its rows as they were added, each batch with the places.

@@ -235,8 +235,24 @@ impl Work {
         self.found.get(&tag)?;
         let is_end = |frame: &Frame| frame.tag == tag && matches!(frame.kind, ENDED | CALLED);
         let mut files = self.ordered.iter().rev().filter(|(_, frame)| is_end(frame)).map(|(file, _)| *file);
-        let last = |file| self.in_order(tag, Some(file)).last();
-        files.find(|file| matches!(last(*file), Some((Deed::Ended { .. } | Deed::Called { .. }, _))))
+        files.find(|file| self.is_whole(tag, *file))
+    }
+
+    /// Whether all that a file has under a tag is intact, and its end stands last. It is read, and not yet understood.
+    fn is_whole(&self, tag: u128, file: usize) -> bool {
+        let (mut body, mut last) = (Vec::new(), None);
+        for (_, frame) in self.ordered.iter().filter(|(at, frame)| *at == file && frame.tag == tag) {
+            if let Err(error) = self.files[file].check(frame, &mut body) {
+                self.damaged(&error);
+                return false;
+            }
+            last = Some(frame.kind);
+        }
+        matches!(last, Some(ENDED | CALLED))
+    }
+
+    fn damaged(&self, error: &io::Error) {
+        self.damage.lock().expect("no holder panics").push(format!("{error}; it is repeated"));
     }
 
     /// Where the last work that ended under a tag did so, and on how many rows; not whether all of it is intact.
@@ -271,7 +287,7 @@ impl Work {
                 Some(done)
             }
             Err(error) => {
-                self.damage.lock().expect("no holder panics").push(format!("{error}; it is repeated"));
+                self.damaged(&error);
                 None
             }
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type, UInt64Type};
 use callboard_plan::pipeline::OnError;
-use callboard_sandbox::{Bound, Fate, record_batch};
+use callboard_sandbox::{Bound, Fate, Gathering, record_batch};
 
 use super::arrange::Position;
 use super::merge::merge;
@@ -31,7 +31,7 @@ pub(super) struct Outcomes {
     pub(super) bound: Arc<Bound>,
     /// Rows of the first input.
     pub(super) rows: u64,
-    /// Kept rows are passed on unchanged in the order of the input, so that a bit for each is enough.
+    /// Kept rows are passed on unchanged in the order of the input, so that it is enough to know the others.
     pub(super) by_bits: bool,
     /// Rows that are put out in another way.
     pub(super) put_out: Pile,
@@ -46,7 +46,11 @@ pub(super) struct Outcomes {
 /// The results of calls that succeeded.
 #[derive(Default)]
 struct Done {
-    kept: Bits,
+    /// Rows that are not kept, and have no bit for a reason.
+    gone: Bits,
+    unlisted: u64,
+    /// Rows that calls were given.
+    given: u64,
     removed: Vec<(Fate, Arc<str>, Bits)>,
     put_out: Vec<PutOut>,
     removed_runs: Vec<Vec<Frame>>,
@@ -81,7 +85,7 @@ impl Outcomes {
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
         let done = lock(&self.done);
-        done.kept.bytes() + done.removed.iter().map(|(.., bits)| bits.bytes()).sum::<u64>()
+        done.gone.bytes() + done.removed.iter().map(|(.., bits)| bits.bytes()).sum::<u64>()
     }
 
     /// Whether the run fails already, by a row that was rejected.
@@ -97,7 +101,9 @@ impl Outcomes {
         let mut more: Vec<(Fate, Arc<str>, RowSet)> = Vec::new();
         {
             let mut done = lock(&self.done);
-            part.kept.set_in(&mut done.kept);
+            part.gone.set_in(&mut done.gone);
+            done.unlisted += part.unlisted;
+            done.given += part.given;
             for (fate, reason, rows) in part.removed {
                 match done.removed.iter().position(|(of, why, _)| (*of, why) == (fate, &reason)) {
                     Some(at) => rows.set_in(&mut done.removed[at].2),
@@ -106,7 +112,12 @@ impl Outcomes {
                         rows.set_in(&mut bits);
                         done.removed.push((fate, reason, bits));
                     }
-                    None => more.push((fate, reason, rows)),
+                    None => {
+                        if self.by_bits {
+                            rows.set_in(&mut done.gone);
+                        }
+                        more.push((fate, reason, rows));
+                    }
                 }
             }
             done.put_out.extend(part.put_out);
@@ -140,15 +151,22 @@ impl Outcomes {
 
     /// Passes everything to the writer of the step, in order.
     pub(super) fn put_out(self, writer: &mut GlobalWriter) -> Result<(), Fault> {
-        let Done { kept, removed, mut put_out, removed_runs } =
+        let Done { gone, unlisted, given, removed, mut put_out, removed_runs } =
             self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let sorting = writer.writing.sorting.clone();
-        let by_bits = removed.iter().map(|(.., bits)| bits.count()).sum::<u64>();
-        sorting.passing.begin(Phase::Remove, rows_of(&removed_runs) + by_bits);
-        give_removed(removed, &self.removed, removed_runs, &sorting, writer)?;
+        let not_kept = rows_of(&removed_runs) + removed.iter().map(|(.., bits)| bits.count()).sum::<u64>();
+        sorting.passing.begin(Phase::Remove, not_kept);
+        if self.by_bits && unlisted == 0 && put_out.is_empty() {
+            // Each row was in one call, which kept or removed it.
+            writer.settle();
+        }
+        give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
+        if self.by_bits && given != self.rows {
+            return Err(Fault::Host(format!("calls were given {given} rows of {}", self.rows)));
+        }
         put_out.sort_by_key(|run| run.call);
         let runs: Vec<_> = put_out.into_iter().map(|run| run.frames).collect();
-        let rows = rows_of(&runs) + kept.count();
+        let rows = rows_of(&runs) + if self.by_bits { self.rows.saturating_sub(not_kept + unlisted) } else { 0 };
         match self.bound.gathered.as_written {
             // They may have to be put in order.
             true => sorting.passing.begin(Phase::Merge, rows),
@@ -160,7 +178,8 @@ impl Outcomes {
         }
         let none = RecordBatch::new_empty(self.bound.writes.clone());
         let mut give = Chunks::to(|rows| writer.keep_rows(rows, &none));
-        let mut kept = kept.into_rows().peekable();
+        let others: Vec<&Bits> = removed.iter().map(|(.., bits)| bits).chain([&gone]).collect();
+        let mut kept = Bits::rows_in_none(&others, self.rows).peekable();
         // Rows that were kept more than once lie on the disk.
         merge(&self.put_out, runs, &sorting, keys, |rows| {
             for row in rows.column(2).as_primitive::<UInt64Type>().values() {
@@ -182,13 +201,14 @@ fn rows_of(runs: &[Vec<Frame>]) -> u64 {
 
 /// Whether kept rows are passed on unchanged in the order of the input.
 pub(super) fn by_bits(bound: &Bound) -> bool {
-    // A step that carries no column may also write rows.
-    !bound.gathered.as_written && bound.writes.fields().is_empty() && bound.carries()
+    // A step that carries no column may also write rows. A row that is in no group, or in several, is not kept.
+    let in_one_call = !matches!(bound.gathered.gathering, Gathering::ByEach(_));
+    in_one_call && !bound.gathered.as_written && bound.writes.fields().is_empty() && bound.carries()
 }
 
 /// Passes removed rows to the writer, in the order of the input.
 fn give_removed(
-    removed: Vec<(Fate, Arc<str>, Bits)>,
+    removed: &[(Fate, Arc<str>, Bits)],
     pile: &Pile,
     runs: Vec<Vec<Frame>>,
     sorting: &Sorting,
@@ -196,7 +216,7 @@ fn give_removed(
 ) -> Result<(), Fault> {
     let mut give = Chunks::to(|rows| writer.remove_rows(rows));
     let (reasons, mut by_bits): (Vec<_>, Vec<_>) =
-        removed.into_iter().map(|(fate, reason, bits)| ((fate, reason), bits.into_rows())).unzip();
+        removed.iter().map(|(fate, reason, bits)| ((*fate, reason), bits.rows())).unzip();
     let firsts = by_bits.iter_mut().enumerate().filter_map(|(at, rows)| Some(Reverse((rows.next()?, at))));
     let mut heap: BinaryHeap<_> = firsts.collect();
     // Passes on rows that have bits, up to the next one from the disk.
@@ -208,7 +228,7 @@ fn give_removed(
                 None => drop(PeekMut::pop(next)),
             }
             let (fate, reason) = &reasons[at];
-            give.push(Removed { row, rejected: *fate == Fate::Rejected, reason: reason.clone() })?;
+            give.push(Removed { row, rejected: *fate == Fate::Rejected, reason: Arc::clone(reason) })?;
         }
         Ok::<_, Fault>(())
     };

@@ -27,8 +27,12 @@ const REMOVED: u64 = 32;
 
 /// The result of a call.
 pub(super) struct Results {
-    /// Rows that are kept as they are.
-    pub(super) kept: RowSet,
+    /// Rows of the first input that it was given.
+    pub(super) given: u64,
+    /// If kept rows need no more than a bit, those that are not kept and have no bit for a reason below.
+    pub(super) gone: RowSet,
+    /// Rows that were neither kept nor removed.
+    pub(super) unlisted: u64,
     /// Rows that are put out in another way.
     pub(super) put_out: Vec<PutOut>,
     /// Rows removed for the first few reasons, and for others.
@@ -48,8 +52,8 @@ pub(crate) struct PartWriter {
     /// The most rows that it may put out.
     most: u64,
     fates: Fates,
-    /// Rows that are kept as they are.
-    kept: RowSet,
+    /// Rows that are not kept, and have no bit for a reason.
+    gone: RowSet,
     /// Rows that are put out in another way: in memory, the bytes of those, and on the disk.
     waiting: Vec<RecordBatch>,
     bytes: u64,
@@ -87,7 +91,7 @@ impl PartWriter {
             given,
             call,
             returnable: calling.returnable,
-            kept: RowSet::of(outcomes.rows),
+            gone: RowSet::of(outcomes.rows),
             waiting: Vec::new(),
             bytes: 0,
             put_out: Vec::new(),
@@ -182,8 +186,15 @@ impl PartWriter {
     pub(super) fn end(mut self) -> Result<Results, Fault> {
         self.flush()?;
         self.flush_removed()?;
-        let PartWriter { kept, put_out, removed, removed_runs, rejects, .. } = self;
-        Ok(Results { kept, put_out, removed, removed_runs, rejects })
+        let (unlisted, mut from) = (self.fates.unlisted(), 0);
+        while unlisted > 0 && self.outcomes.by_bits {
+            let rows: Vec<u64> = self.fates.unlisted_from(from).take(AT_ONCE).collect();
+            let Some(last) = rows.last() else { break };
+            from = last + 1;
+            self.gone.extend(self.given.places(&rows)?.into_iter().map(|(position, _)| position));
+        }
+        let PartWriter { given, gone, put_out, removed, removed_runs, rejects, .. } = self;
+        Ok(Results { given: given.rows(), gone, unlisted, put_out, removed, removed_runs, rejects })
     }
 }
 
@@ -255,10 +266,7 @@ impl PartWriter {
                 }
             }
             match self.outcomes.by_bits {
-                true => {
-                    self.kept.extend(self.given.places(rows)?.into_iter().map(|(position, _)| position));
-                    self.put_out(&again, true, &record_batch(writes.clone(), Vec::new(), again.len())?)?;
-                }
+                true => self.put_out(&again, true, &record_batch(writes.clone(), Vec::new(), again.len())?)?,
                 // Without columns there are no written rows.
                 false if writes.fields().is_empty() => self.put_out(rows, true, written)?,
                 false => self.put_out(rows, true, &written.slice(at * AT_ONCE, rows.len()))?,
@@ -311,7 +319,13 @@ impl PartWriter {
             let positions = self.given.places(rows)?.into_iter().map(|(position, _)| position);
             match known {
                 Some(at) => self.removed[at].2.extend(positions),
-                None => positions.into_iter().try_for_each(|row| self.wait(row, fate, &reason))?,
+                None => {
+                    let rows: Vec<u64> = positions.collect();
+                    rows.iter().try_for_each(|row| self.wait(*row, fate, &reason))?;
+                    if self.outcomes.by_bits {
+                        self.gone.extend(rows.into_iter());
+                    }
+                }
             }
         }
         Ok(())

@@ -82,7 +82,7 @@ pub(super) fn is_intact(before: &Before, parts: &Parts, outcomes: &Outcomes) -> 
 
 /// The result of a call as it is noted; `None` if it is not, since it is about very many rows.
 pub(super) fn called(part: u32, rows: u64, counters: &Counters, results: &Results) -> Option<Called> {
-    let is_large = results.kept.exceeds(MOST) || results.removed.iter().any(|(.., rows)| rows.exceeds(MOST));
+    let is_large = results.gone.exceeds(MOST) || results.removed.iter().any(|(.., rows)| rows.exceeds(MOST));
     (!is_large).then(|| called_of_any_size(part, rows, counters, results))
 }
 
@@ -96,7 +96,8 @@ pub(super) fn called_of_any_size(part: u32, rows: u64, counters: &Counters, resu
         rows,
         counters: counters.clone(),
         rejects: results.rejects,
-        kept: gaps(&results.kept),
+        gone: gaps(&results.gone),
+        unlisted: results.unlisted,
         removed: results.removed.iter().map(removed).collect(),
         put_out: results.put_out.iter().map(|put| (put.call.0, put.call.1, put.frames.clone())).collect(),
         removed_runs: results.removed_runs.clone(),
@@ -116,7 +117,9 @@ pub(super) fn results(called: Called, outcomes: &Outcomes) -> Results {
     };
     let fate = |rejected| if rejected { Fate::Rejected } else { Fate::Dropped };
     Results {
-        kept: set(called.kept),
+        given: called.rows,
+        gone: set(called.gone),
+        unlisted: called.unlisted,
         put_out: called.put_out.into_iter().map(|(place, at, frames)| PutOut { call: (place, at), frames }).collect(),
         removed: called
             .removed

@@ -19,6 +19,7 @@ pub(crate) enum Deed {
     },
     /// A global step kept rows of its first input, wrote rows of its own, removed rows of its first input.
     Kept {
+        #[serde(with = "rows")]
         rows: Vec<u64>,
     },
     Wrote,
@@ -83,6 +84,53 @@ pub(crate) struct Removed {
     pub(crate) row: u64,
     pub(crate) rejected: bool,
     pub(crate) reason: Arc<str>,
+}
+
+/// Rows that were kept, on the disk: if they ascend and lie close together, a bit for each row from the first one on.
+mod rows {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize)]
+    enum Written<'a> {
+        Each(&'a [u64]),
+        Bits { first: u64, bits: Vec<u8> },
+    }
+
+    #[derive(Deserialize)]
+    enum Read {
+        Each(Vec<u64>),
+        Bits { first: u64, bits: Vec<u8> },
+    }
+
+    pub(super) fn serialize<S: Serializer>(rows: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        written(rows).unwrap_or(Written::Each(rows)).serialize(serializer)
+    }
+
+    /// The bits of rows that take less so than a number each would.
+    fn written<'a>(rows: &[u64]) -> Option<Written<'a>> {
+        let (first, last) = (*rows.first()?, *rows.last()?);
+        let bytes = last.checked_sub(first)? / 8 + 1;
+        if bytes >= rows.len() as u64 || !rows.is_sorted_by(|row, next| row < next) {
+            return None;
+        }
+        let mut bits = vec![0; bytes as usize];
+        rows.iter().map(|row| row - first).for_each(|at| bits[at as usize / 8] |= 1 << (at % 8));
+        Some(Written::Bits { first, bits })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let (first, bits) = match Read::deserialize(deserializer)? {
+            Read::Each(rows) => return Ok(rows),
+            Read::Bits { first, bits } => (first, bits),
+        };
+        let mut rows = Vec::with_capacity(bits.iter().map(|byte| byte.count_ones() as usize).sum());
+        for (at, byte) in (0..).zip(bits) {
+            // A forged one may name rows that no number has.
+            let row = |bit: u64| first.saturating_add(8 * at + bit);
+            rows.extend((0..8).filter(|bit| byte >> bit & 1 == 1).map(row));
+        }
+        Ok(rows)
+    }
 }
 
 /// Rows that were removed, on the disk: neighbours of one reason name it once.

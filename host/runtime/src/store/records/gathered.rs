@@ -1,4 +1,4 @@
-//! How far a step has come whose rows are brought together, as the file `done` beside those rows has it.
+//! How far a step has come whose rows are brought together or put in order, as a file beside those rows has it.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +47,25 @@ pub(crate) struct Called {
     pub(crate) counters: BTreeMap<String, i64>,
     /// Whether a row was rejected.
     pub(crate) rejects: bool,
-    pub(crate) kept: Vec<u64>,
+    /// Rows that are not kept and not among those below, if it is by them that kept rows are known.
+    pub(crate) gone: Vec<u64>,
+    /// How many rows were neither kept nor removed.
+    pub(crate) unlisted: u64,
     /// Rows removed, whether they were rejected, and why.
     pub(crate) removed: Vec<(bool, String, Vec<u64>)>,
     /// Rows that were put out: what orders them among those of other calls, and where they lie.
     pub(crate) put_out: Vec<((u64, u32), u64, Vec<Frame>)>,
     /// Rows that were removed for one of many reasons: where they lie.
     pub(crate) removed_runs: Vec<Vec<Frame>>,
+}
+
+/// All rows are in windows, each of which is then put in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Windowed {
+    /// What the rows are.
+    pub(crate) tag: u128,
+    /// How many there are.
+    pub(crate) rows: u64,
+    /// For each window the place of its first row, and the size of its file, bytes.
+    pub(crate) windows: Vec<(u64, u64)>,
 }

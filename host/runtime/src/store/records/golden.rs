@@ -226,6 +226,7 @@ fn deeds() -> Vec<Deed> {
         Deed::Processed(outcome),
         Deed::Page { cursor: vec![1], counters: counters() },
         Deed::Kept { rows: vec![300] },
+        Deed::Kept { rows: vec![300, 301, 309] },
         Deed::Wrote,
         Deed::Removed { rows: removed() },
         Deed::Placed { rows: vec![5] },
@@ -261,7 +262,8 @@ fn gathered() -> Vec<Gathered> {
         rows: 2,
         counters: BTreeMap::from([("seen".to_owned(), 1)]),
         rejects: true,
-        kept: vec![300, 1],
+        gone: vec![300, 1],
+        unlisted: 2,
         removed: vec![(true, "broken".to_owned(), vec![4])],
         put_out: vec![((5, 6), 7, vec![frame()])],
         removed_runs: vec![vec![frame()]],
@@ -274,6 +276,10 @@ fn gathered() -> Vec<Gathered> {
         }
     }
     gathered
+}
+
+fn windowed() -> Windowed {
+    Windowed { tag: 1, rows: 2, windows: vec![(0, 3)] }
 }
 
 /// What lies in a frame: its names, and its bytes.
@@ -297,6 +303,7 @@ fn now() -> Value {
         "key.json": header(),
         "log": deeds().iter().map(packed).collect::<Vec<_>>(),
         "done": gathered().iter().map(packed).collect::<Vec<_>>(),
+        "scattered": packed(&windowed()),
         "segment": packed(&reference()),
         "header of a frame": callboard_sandbox::hex(&frame().header()),
     })
@@ -342,5 +349,6 @@ fn what_lies_on_the_disk_is_read_as_it_was_written() {
     for done in gathered() {
         assert_eq!(postcard::from_bytes::<Gathered>(&postcard::to_stdvec(&done).unwrap()).unwrap(), done);
     }
+    assert_eq!(postcard::from_bytes::<Windowed>(&postcard::to_stdvec(&windowed()).unwrap()).unwrap(), windowed());
     assert_eq!(Frame::parse(&frame().header(), 0), Some(frame()));
 }

@@ -10,6 +10,7 @@
 //! | `work/STEP/NNN.log` | [`Frame`]s, each with a [`Deed`] and the columns that were written |
 //! | `spill/FEED/NNNNN.segment` | [`Frame`]s of rows; of rows that lie elsewhere, a [`Reference`] |
 //! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
+//! | `sorting/STEP/scattered` | a [`Frame`] of a [`Windowed`]; beside it, rows that are put in order |
 //! | `work.json` | [`Sliced`] |
 //! | `kept.json` | the folders of attempts, a list of texts |
 //! | `tasks/ID/manifest.json`, `tasks/ID/failed.json` | [`Manifest`], [`TaskFailure`] |
@@ -40,7 +41,7 @@ pub use counts::{Moment, Status};
 pub(crate) use declared::{Declarations, Together};
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
-pub(crate) use gathered::{Called, Cut, Gathered, Laid};
+pub(crate) use gathered::{Called, Cut, Gathered, Laid, Windowed};
 pub(crate) use journal::{Intake, Record, StageEnded};
 pub use key::Change;
 pub(crate) use key::{Header, StepKey};
@@ -54,4 +55,4 @@ pub(crate) use tasks::{Held, Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 12;
+pub(crate) const FORMAT: u8 = 13;
