@@ -4,10 +4,12 @@
 //!   [wait](waiting) until the others are written. Files are cut by rows and by their bytes in memory, so how many cores there are, and how
 //!   rows came in batches, does not show.
 //! - [`names`] — what they are called; [`manifest`] — the list of them, which is staged as any output is.
-//! - [`sending`] — files that go to a store while others are written; [`commit`] — all of them into their places, the manifest last.
+//! - [`sending`] — files that go to a store while others are written; [`commit`] — all of them into their places, the manifest last;
+//!   [`folder`] — what is there.
 //! - [`listed`](self::listed()) — how an input reads them.
 
 mod commit;
+mod folder;
 mod listed;
 mod manifest;
 mod names;
