@@ -199,7 +199,27 @@ impl S3 {
 
 fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
-    while let Some((mut request, body)) = read(&mut reader, state) {
+    while let Some(asked) = Asked::read(&mut reader, state) {
+        if let Some(by) = asked.late() {
+            thread::sleep(by);
+        }
+        if asked.answer(reader.get_mut(), state).is_none() {
+            return;
+        }
+    }
+}
+
+/// A request that was read, and what goes wrong with it.
+pub(crate) struct Asked {
+    request: Arc<Request>,
+    body: Vec<u8>,
+    fault: Option<Fault>,
+}
+
+impl Asked {
+    /// None if the connection ended.
+    pub(crate) fn read(reader: &mut impl BufRead, state: &Mutex<State>) -> Option<Asked> {
+        let (mut request, body) = read(reader, state)?;
         // The log has no bodies: those are in the objects.
         let (request, choose) = {
             let mut state = state.lock().unwrap();
@@ -209,10 +229,20 @@ fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
             (request, state.faults.clone())
         };
         let fault = choose.and_then(|choose| choose(&request));
-        if let Some(Fault::Late(by)) = fault {
+        if let Some(Fault::Late(_)) = fault {
             state.lock().unwrap().held = true;
-            thread::sleep(by);
         }
+        Some(Asked { request, body, fault })
+    }
+
+    /// How long its answer waits.
+    pub(crate) fn late(&self) -> Option<Duration> {
+        if let Some(Fault::Late(by)) = self.fault { Some(by) } else { None }
+    }
+
+    /// Writes the answer. None if the connection ends with it.
+    pub(crate) fn answer(self, stream: &mut impl Write, state: &Mutex<State>) -> Option<()> {
+        let Asked { request, body, fault } = self;
         let answer = match fault {
             Some(Fault::Status(status, code, after)) => {
                 let answer = error(status, code, "a fault of the test");
@@ -231,9 +261,7 @@ fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
             state.lock().unwrap().held = true;
             thread::sleep(Duration::from_secs(3600));
         }
-        if answer.write(reader.get_mut(), request.method == "HEAD", fault.as_ref(), state).is_none() {
-            return;
-        }
+        answer.write(stream, request.method == "HEAD", fault.as_ref(), state)
     }
 }
 
