@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -19,10 +20,31 @@ const ASKED: Duration = Duration::from_millis(50);
 /// A wait that lasts this many times as long is named.
 const SLOW: u32 = 20;
 
-/// The threads, which live as long as the process; `None` if the system refuses them. What is listed has one of its own: behind hundreds of
-/// objects that are fetched meanwhile, each page would wait for its turn.
-static NETWORK: LazyLock<Option<Handle>> = LazyLock::new(|| started("places"));
-static LISTS: LazyLock<Option<Handle>> = LazyLock::new(|| started("lists"));
+/// Work that is more than this is shared by two threads.
+const BUSY: usize = 64;
+
+/// A thread that lives as long as the process, and how much it does.
+struct Network {
+    /// None if the system refuses it.
+    handle: LazyLock<Option<Handle>>,
+    under_way: AtomicUsize,
+}
+
+impl Network {
+    const fn of(start: fn() -> Option<Handle>) -> Network {
+        Network { handle: LazyLock::new(start), under_way: AtomicUsize::new(0) }
+    }
+
+    fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+}
+
+/// Thousands of small objects take more than one thread can do; a few requests share the connections of one. What is listed has one of its own:
+/// behind hundreds of objects that are fetched meanwhile, each page would wait for its turn.
+static FIRST: Network = Network::of(|| started("places"));
+static SECOND: Network = Network::of(|| started("places-2"));
+static LISTS: Network = Network::of(|| started("lists"));
 
 fn started(name: &str) -> Option<Handle> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build().ok()?;
@@ -30,6 +52,22 @@ fn started(name: &str) -> Option<Handle> {
     let thread = thread::Builder::new().name(name.to_owned());
     thread.spawn(move || runtime.block_on(std::future::pending::<()>())).ok()?;
     Some(handle)
+}
+
+/// Work that is under way, until this is dropped.
+struct UnderWay(&'static Network);
+
+impl UnderWay {
+    fn begin(network: &'static Network) -> UnderWay {
+        network.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(network)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Work of one of these threads whose result is wanted later. Whoever drops it ends it.
@@ -45,7 +83,8 @@ pub(super) fn begin<T: Send + 'static>(
     what: impl Into<String>,
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<Pending<T>, Fault> {
-    begin_on(&NETWORK, what, work)
+    let is_first = FIRST.under_way() < BUSY.max(SECOND.under_way());
+    begin_on(if is_first || SECOND.handle.is_none() { &FIRST } else { &SECOND }, what, work)
 }
 
 /// Begins to list what is in a place.
@@ -57,15 +96,17 @@ pub(super) fn begin_list<T: Send + 'static>(
 }
 
 fn begin_on<T: Send + 'static>(
-    network: &Option<Handle>,
+    network: &'static Network,
     what: impl Into<String>,
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<Pending<T>, Fault> {
-    let Some(network) = network else {
+    let Some(handle) = &*network.handle else {
         return Err(Fault::new(ErrorKind::System, "the system refuses a thread for the network"));
     };
     let (send, result) = sync_channel(1);
-    let task = network.spawn(async move {
+    let under_way = UnderWay::begin(network);
+    let task = handle.spawn(async move {
+        let _under_way = under_way;
         // Nobody may be waiting any more.
         let _ = send.send(work.await);
     });
