@@ -493,6 +493,25 @@ fn of_several_inputs_the_first_has_the_row_that_is_followed() {
     assert_eq!(traced.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a"]);
 }
 
+/// A line that is not JSON is no row: what became of it is said all the same.
+#[test]
+fn a_line_that_its_input_could_not_read_is_found() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", "{\"id\": 1}\n{\"id\": 2\n{\"id\": 3}\n");
+    let pipeline = wired(&["docs"], &[("out", "from = \"docs\"")], "");
+    let ended = bench.pipeline(pipeline.replace("[inputs.docs]\n", "[inputs.docs]\non_bad_row = \"reject\"\n")).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    let at = |line: u64| trace_run(&looking, &Followed::At(format!("docs.jsonl:{line}")));
+    let traced = at(2).unwrap();
+    assert!(
+        matches!(&traced.steps[..], [step] if step.name == "docs"
+        && matches!(&step.fate, TracedFate::Rejected(reason) if reason.contains("not JSON"))),
+        "{traced:?}"
+    );
+    assert!(traced.outputs.is_empty() && at(3).unwrap().outputs.len() == 1);
+    assert!(at(4).unwrap_err().message.contains("read no row at"));
+}
+
 #[test]
 fn a_row_is_followed_through_every_step_to_where_it_ends() {
     let bench = bench();

@@ -19,7 +19,7 @@ pub(crate) fn peek(arguments: &PeekArguments) -> Result<ExitCode, Failure> {
     let look = RowsWanted { rows: *most as usize, condition: condition.clone(), seed: *seed, columns: columns.clone() };
     let shown = match &places[..] {
         [run, rest @ ..] if is_run(run) => {
-            let [node] = rest else { return Err(which_node(run)) };
+            let node = node_of(run, rest)?;
             let looking = Looking::at(Path::new(run), default_cache_folder()).trusted(*trust).cancel(interruptible()?);
             peek_run(&looking, node, &look)?
         }
@@ -40,9 +40,13 @@ pub(super) fn is_run(place: &str) -> bool {
     !is_data && work().is_ok_and(|work| work.is_there())
 }
 
-pub(super) fn which_node(run: &str) -> Failure {
-    let message = format!("`{}` is a run: name one input, step or output of it, and no more", inline(run));
-    Failure::other(callboard_runtime::Class::Pipeline, message)
+/// The node that is named behind a run, empty if there is none.
+pub(super) fn node_of<'a>(run: &str, rest: &'a [String]) -> Result<&'a str, Failure> {
+    if rest.len() > 1 {
+        let message = format!("`{}` is a run: name one input, step or output of it, and no more", inline(run));
+        return Err(Failure::other(callboard_runtime::Class::Pipeline, message));
+    }
+    Ok(rest.first().map_or("", String::as_str))
 }
 
 fn print(shown: &Shown, format: RowFormat) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use callboard_io::Stop;
 use callboard_runtime::{Looking, StatsWanted, default_cache_folder, stats_files, stats_run};
 
-use super::peek::{is_run, which_node};
+use super::peek::{is_run, node_of};
 use crate::arguments::{FigureFormat, StatsArguments};
 use crate::exit::Failure;
 use crate::pipeline::interruptible;
@@ -18,7 +18,7 @@ pub(crate) fn stats(arguments: &StatsArguments) -> Result<ExitCode, Failure> {
     let cancel = interruptible()?;
     let found = match &places[..] {
         [run, rest @ ..] if is_run(run) => {
-            let [node] = rest else { return Err(which_node(run)) };
+            let node = node_of(run, rest)?;
             let looking = Looking::at(Path::new(run), default_cache_folder()).trusted(*trust).cancel(cancel);
             stats_run(&looking, node, &wanted)?
         }

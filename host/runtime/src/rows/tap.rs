@@ -30,6 +30,9 @@ pub(crate) trait Tap: Send + Sync {
         Ok(())
     }
 
+    /// A row of a file that its input could not read: the file, by its place in the run's table, its line, and why.
+    fn unread(&self, _input: &str, _place: (u32, u64), _reason: &str) {}
+
     /// Whether it looks at the rows that a transform is given.
     fn wants_given(&self, _step: &str) -> bool {
         false

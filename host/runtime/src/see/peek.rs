@@ -213,10 +213,14 @@ pub(super) fn feed(plan: &Plan, text: &str) -> Result<Feed, RunError> {
         }
         _ => {}
     }
-    let nodes = || plan.inputs().iter().map(|input| &input.name).chain(plan.steps().iter().map(|step| &step.name));
+    let (inputs, steps) = (plan.inputs().iter().map(|input| &input.name), plan.steps().iter().map(|step| &step.name));
+    let nodes = || inputs.clone().chain(steps.clone()).chain(plan.outputs().iter().map(|output| &output.name));
     let list = nodes().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let near = nearest(&feed.node, nodes().map(String::as_str));
     let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-    let message = format!("the run has no input and no step `{shown}`");
+    let message = match text.is_empty() {
+        true => "name one input, step or output of the run".to_owned(),
+        false => format!("the run has no input, step or output `{shown}`"),
+    };
     refused(message, format!("{near}there are {list}; behind a step's name, .dropped and .rejected"))
 }

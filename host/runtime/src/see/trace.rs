@@ -36,7 +36,7 @@ pub struct Traced {
     pub place: String,
     /// As it was read.
     pub row: Map<String, Value>,
-    /// The steps that it reached, in the order of the plan.
+    /// The steps that it reached, in the order of the plan; of a row that an input could not read, that input alone.
     pub steps: Vec<TracedStep>,
     /// The outputs that it is in, and where these are.
     pub outputs: Vec<(String, String)>,
@@ -96,6 +96,13 @@ pub fn trace_run(looking: &Looking, followed: &Followed) -> Result<Traced, RunEr
     }
     if found.target.is_none() || found.events.is_empty() {
         let what = match followed {
+            Followed::At(place) if found.unread.is_some() => {
+                let unread = found.unread.into_iter();
+                let step =
+                    |(name, reason)| TracedStep { name, fate: TracedFate::Rejected(reason), changes: Vec::new() };
+                let (place, steps, notes) = (place.clone(), unread.map(step).collect(), replayed.notes());
+                return Ok(Traced { place, row: Map::new(), steps, outputs: Vec::new(), notes });
+            }
             Followed::At(place) => format!("the run read no row at `{}`", in_a_line(place)),
             Followed::Where(condition) => format!("the run read no row for which `{}` holds", in_a_line(condition)),
         };
@@ -136,6 +143,8 @@ struct Found {
     matches: BTreeMap<String, Place>,
     place: String,
     events: BTreeMap<Feed, Event>,
+    /// The input that could not read it, and why.
+    unread: Option<(String, String)>,
 }
 
 /// The row at a feed.
@@ -226,6 +235,13 @@ impl Tap for Trace {
             }
         }
         Ok(())
+    }
+
+    fn unread(&self, input: &str, place: (u32, u64), reason: &str) {
+        let mut found = self.state.lock().expect("no holder panics");
+        if found.target == Some(place) {
+            found.unread = Some((input.to_owned(), reason.to_owned()));
+        }
     }
 }
 

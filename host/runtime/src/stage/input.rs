@@ -49,7 +49,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let bad = chunk.bad.iter().filter(|bad| bad.origin < end);
             // As it was called when the run began, wherever it goes on.
             let called = &input.names[chunk.file as usize];
-            leave_out(run, name, called, bad, &mut unread)?;
+            leave_out(run, name, (called, input.first_file + chunk.file), bad, &mut unread)?;
             if count == 0 {
                 continue;
             }
@@ -125,13 +125,16 @@ impl Reads {
 fn leave_out<'a>(
     run: &Live<'_>,
     name: &str,
-    file: &Path,
+    (file, number): (&Path, u32),
     bad: impl Iterator<Item = &'a BadRow>,
     unread: &mut Tally,
 ) -> Result<(), RunError> {
     let mut count = 0;
     for row in bad {
         unread.count(Fate::Rejected, &row.reason, 1);
+        if let Some(tap) = run.tap() {
+            tap.unread(name, (number, row.origin), &row.message);
+        }
         let line = rejects::unread(name, file, row);
         let written = line.and_then(|line| run.rejects().write(name, &line));
         written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
