@@ -232,3 +232,16 @@ def test_a_pipeline_is_submitted(curate: Path, tmp_path: Path) -> None:
     assert cb.open_run("built").report.outputs == {"built": 1000}
     with pytest.raises(cb.PipelineError, match="ray=http://HEAD:8265"):
         pipeline.submit(on="dask", work="other")
+
+
+def test_a_submitted_pipeline_is_resumed(curate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A Slurm that takes jobs and forgets them.
+    for name, says in {"sbatch": "cat > /dev/null; echo 7", "squeue": "exit 0", "scontrol": "exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert cb.Pipeline.load("curate.toml").submit(on="slurm", work="work", params={"min": 5}) is None
+    with pytest.raises(cb.HostError, match="Slurm has none of its jobs any more"):
+        cb.resume("work")
+    assert cb.resume("work", on="local=2").report.outputs == {"clean": 285}
+    assert cb.resume("work").report.outputs == {"clean": 285}

@@ -67,6 +67,24 @@ impl Failure {
         }
     }
 
+    /// With one thing more that fixes it, on a line of its own.
+    pub(crate) fn also(self, text: String) -> Failure {
+        let with = |help: Option<Help>| {
+            Some(match help {
+                Some(help) => help.and("\n").and(&text),
+                None => text.clone().into(),
+            })
+        };
+        match self {
+            Failure::Other(class, message, help) => Failure::Other(class, message, with(help)),
+            Failure::Run(mut error, at, folder) => {
+                error.help = with(error.help.take());
+                Failure::Run(error, at, folder)
+            }
+            problems => problems,
+        }
+    }
+
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -72,7 +72,7 @@ pub use callboard_sandbox::{
 };
 pub use cluster::{
     Attempt, Driving, End, Engine, Following, Lasts, Local, Looked, Slices, TaskDone, WorkPlace, carry_out, drive,
-    tasks_of,
+    submitted_to, tasks_of,
 };
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{CallsNow, Event, Level, Observer};
@@ -88,7 +88,7 @@ pub use see::{
     Changed, Followed, Gone, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, TriedStep, diff_runs,
     peek_files, peek_run, stats_files, stats_run, trace_run,
 };
-pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
+pub use settings::{AlsoWritten, Profile, Settings, Submitted, default_cache_folder};
 pub use store::records::Change;
 pub use store::records::{
     Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,

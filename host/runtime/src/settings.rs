@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use callboard_io::FilePlace;
 use callboard_sandbox::{Calls, CompileCommand};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Observer;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub base: PathBuf,
     /// The pipeline file, which `run.json` records.
     pub pipeline: Option<PathBuf>,
+    /// What its tasks are submitted to, which `run.json` records.
+    pub submitted: Option<Submitted>,
     /// The run's own folder: created, or empty.
     pub run_folder: PathBuf,
     /// Where compiled components are kept; private to the user.
@@ -74,6 +77,7 @@ impl Settings {
         Self {
             base: base.into(),
             pipeline: None,
+            submitted: None,
             run_folder: run_folder.into(),
             cache_folder: cache_folder.into(),
             compile,
@@ -104,6 +108,11 @@ impl Settings {
     /// These settings with another `pipeline`.
     pub fn pipeline(self, pipeline: Option<PathBuf>) -> Self {
         Self { pipeline, ..self }
+    }
+
+    /// These settings with another `submitted`.
+    pub fn submitted(self, submitted: Option<Submitted>) -> Self {
+        Self { submitted, ..self }
     }
 
     /// These settings with another `overwrite`.
@@ -185,6 +194,16 @@ impl Settings {
     pub fn cancel(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }
+}
+
+/// What the tasks of a run were submitted to, for whoever resumes it. It has no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The engine, as a command line names it.
+    pub on: String,
+    /// The command on the engine's machines, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 /// A file that the caller writes when a run has ended.

@@ -135,8 +135,7 @@ pub(crate) struct ResumeArguments {
     /// Resume a run that you did not begin on this machine; without this option, its grants and DIGEST are shown
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
-    /// What starts the tasks of a submitted pipeline: `local=N`, `ray=http://HEAD:8265`, `slurm` [default: as many processes as this machine
-    /// has cores for]
+    /// What starts the tasks of a submitted pipeline: `local=N`, `ray=http://HEAD:8265`, `slurm` [default: what it was submitted to]
     #[arg(long, value_name = "ENGINE")]
     pub(crate) on: Option<On>,
     #[command(flatten)]

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use callboard_io::Stop;
-use callboard_runtime::{RunError, Settings, WorkPlace, default_cache_folder, run_plan, tasks_of};
+use callboard_runtime::{RunError, Settings, WorkPlace, default_cache_folder, run_plan, submitted_to, tasks_of};
 
-use super::elsewhere::Given;
+use super::elsewhere::{Given, here};
 use super::run::Watched;
 use super::submit::{continued, drive, engine};
 use crate::arguments::{ElsewhereArguments, On, ShownArguments};
@@ -30,7 +30,7 @@ impl Driver<'_> {
         let Driver { work, on, elsewhere, overwrite, trust, shown } = self;
         let settings = settings.overwrite(overwrite).also_written(watched.report_place());
         if let Some(on) = on
-            && let Some(engine) = Elsewhere::of(on, stop)?
+            && let Some(engine) = Elsewhere::of(on, stop).map_err(|failure| failure.also(here(work)))?
         {
             let name = run_plan(work.look()?.folder()).map(|plan| plan.name().to_owned());
             let (tasks, digest) = tasks_of(work, &settings.cache_folder, trust)?;
@@ -50,8 +50,17 @@ impl Driver<'_> {
     }
 }
 
+/// What starts the tasks of a work place if nobody says it: what they were submitted to, with the command on its machines.
+pub(crate) fn as_submitted(work: &WorkPlace, trust: Option<u128>) -> Result<(On, Option<String>), RunError> {
+    let submitted = submitted_to(work, &default_cache_folder(), trust)?;
+    match submitted.and_then(|submitted| Some((submitted.on.parse().ok()?, submitted.program))) {
+        Some(submitted) => Ok(submitted),
+        None => Ok((on_this_machine(work, trust)?, None)),
+    }
+}
+
 /// As many processes of this machine as it has cores for, if each task has those that it can use.
-pub(crate) fn on_this_machine(work: &WorkPlace, trust: Option<u128>) -> Result<On, RunError> {
+fn on_this_machine(work: &WorkPlace, trust: Option<u128>) -> Result<On, RunError> {
     let (tasks, _) = tasks_of(work, &default_cache_folder(), trust)?;
     let of_task = tasks.groups.iter().map(|group| group.cores as usize).max().unwrap_or(1).max(1);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -72,10 +72,7 @@ impl Given<'_> {
         watched: Watched<'_>,
         pipeline: Option<&Pipeline>,
     ) -> Result<ExitCode, Failure> {
-        let begun = elsewhere.begin(job).map_err(|failure| match failure {
-            Failure::Other(class, message, None) => Failure::other(class, message).help(self.again()),
-            other => other,
-        })?;
+        let begun = elsewhere.begin(job).map_err(|failure| failure.also(self.again()).also(here(self.work)))?;
         let work = quoted(self.work.name());
         if !self.elsewhere.follow {
             return print(&format!("submitted: {}\nto look at it: callboard runs show {work}", begun.words()));
@@ -133,4 +130,9 @@ impl Given<'_> {
             self.on
         )
     }
+}
+
+/// What helps where an engine does not answer.
+pub(crate) fn here(work: &WorkPlace) -> String {
+    format!("to continue on this machine: callboard resume {} --on local=2", quoted(work.name()))
 }

@@ -8,10 +8,10 @@ use callboard_runtime::{
     run_report,
 };
 
-use super::drive::{Driver, on_this_machine};
+use super::drive::{Driver, as_submitted};
 use super::elsewhere::stop;
 use super::run::{Watched, standard_output};
-use crate::arguments::ResumeArguments;
+use crate::arguments::{ElsewhereArguments, ResumeArguments};
 use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
@@ -61,7 +61,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     watched.end(done, &arguments.run_dir, None, Some(&plan))
 }
 
-/// The same where the run is cut into tasks: those that are left are carried out, here if nothing else is said.
+/// The same where the run is cut into tasks: those that are left are carried out, on what they were submitted to if nothing else is said.
 fn tasks(
     arguments: &ResumeArguments,
     work: &WorkPlace,
@@ -83,11 +83,13 @@ fn tasks(
     }
     let stop = stop(&cancel);
     let settings = settings(PathBuf::new(), work.folder().to_owned(), cancel)?.observer(watched.observer());
-    let on = match &arguments.on {
-        Some(on) => on.clone(),
-        None => on_this_machine(work, arguments.trust)?,
+    let ResumeArguments { on, elsewhere: ElsewhereArguments { follow, program }, overwrite, trust, shown, .. } =
+        arguments;
+    let (on, submitted) = match on {
+        Some(on) => (on.clone(), None),
+        None => as_submitted(work, *trust)?,
     };
-    let ResumeArguments { elsewhere, overwrite, trust, shown, .. } = arguments;
+    let elsewhere = &ElsewhereArguments { follow: *follow, program: program.clone().or(submitted) };
     Driver { work, on: Some(&on), elsewhere, overwrite: *overwrite, trust: *trust, shown }
         .drive(settings, watched, stop)
 }

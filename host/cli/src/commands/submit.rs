@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Class, Driving, Engine, Local, Run, RunError, Settings, WorkPlace, default_cache_folder};
+use callboard_runtime::{
+    Class, Driving, Engine, Local, Run, RunError, Settings, Submitted, WorkPlace, default_cache_folder,
+};
 
 use super::elsewhere::{Given, stop};
 use super::run::Watched;
@@ -35,8 +37,10 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
         return Err(failure.help("--on slurm"));
     }
     let elsewhere = Elsewhere::of(&arguments.on, stop(&cancel))?;
+    let submitted = Submitted { on: arguments.on.to_string(), program: arguments.elsewhere.program.clone() };
     let settings = settings(base, work.folder().to_owned(), cancel)?
         .pipeline(file)
+        .submitted(Some(submitted))
         .overwrite(arguments.overwrite)
         .limit(arguments.limit)
         .resumable(true)

@@ -157,13 +157,30 @@ def resume(
     wait: bool = False,
     landlock: bool = True,
     progress: bool | Callable[[list[dict[str, Any]]], object] = False,
+    on: str | None = None,
 ) -> Run:
     """Resumes the run in a folder, which was interrupted, was killed, failed or waits. If the run has finished, it returns the result.
 
     `base` is the folder that the pipeline's paths start from, if it has moved; `trust` is what an error asks for when nothing proves that you began the
-    run. The other arguments are those of `Pipeline.run`.
+    run. A run that was submitted goes on where it was submitted to, or `on` another engine, such as `"local=2"`; its end is waited for, without
+    progress. The other arguments are those of `Pipeline.run`.
     """
     path = os.path.abspath(folder)
+    if on is not None or os.path.exists(os.path.join(path, "work.json")):
+        from callboard._host.submit import asked
+
+        # The command refuses those that are for runs of one process.
+        named = {
+            "on": on,
+            "base": base,
+            "budget": budget and f"{budget}B",
+            "max-spill": max_spill and f"{max_spill}B",
+            "trust": trust,
+        }
+        arguments = [f"--{name}={value}" for name, value in named.items() if value is not None]
+        arguments += ["--overwrite"] * overwrite + ["--wait"] * wait + ["--no-landlock"] * (not landlock)
+        asked(["resume", path, "--follow", *arguments])
+        return open_run(path)
     with followed(progress) as tick:
         try:
             while True:

@@ -1,4 +1,4 @@
-"""Pipelines that run on other machines: `callboard submit`, asked for from Python."""
+"""Pipelines that run on other machines: `callboard submit` and `callboard resume`, asked for from Python."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _KINDS = {2: "pipeline", 3: "data", 4: "limit", 5: "system", 130: "interrupted"}
 def submit(file: str | None, text: bytes, base: str, arguments: list[str]) -> None:
     """Submits a pipeline, from its file or as a text whose paths start from `base`. What the command says is the exception that it fails with."""
     read = ["-"] if file is None else [file]
+    asked(["submit", *read, *arguments], text if file is None else b"", None if file else base)
+
+
+def asked(arguments: list[str], text: bytes = b"", folder: str | None = None) -> None:
+    """Asks the command, in a folder. What it says is the exception that it fails with."""
     ended = subprocess.run(
-        [command(), "submit", *read, *arguments],
-        input=text if file is None else b"",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd=None if file else base,
-        check=False,
+        [command(), *arguments], input=text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder, check=False
     )
     if ended.returncode == 0:
         return
     said = ended.stderr.decode("utf-8", "replace").strip()
-    message = said.rpartition("error: ")[2] or f"`callboard submit` ended with {ended.returncode}"
+    message = said.rpartition("error: ")[2] or f"`callboard {arguments[0]}` ended with {ended.returncode}"
     raise made(_KINDS.get(ended.returncode, "bug"), {"message": message})

@@ -29,6 +29,6 @@ pub use drive::{Attempt, Driving, End, Engine, drive};
 pub(crate) use inside::Inside;
 pub use local::Local;
 pub(crate) use place::cuts;
-pub use place::{Slices, tasks_of};
+pub use place::{Slices, submitted_to, tasks_of};
 pub use task::{Lasts, TaskDone, carry_out};
 pub use work_place::{Looked, WorkPlace};

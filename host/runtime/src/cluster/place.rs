@@ -18,6 +18,7 @@ use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
 use crate::prepare::{Cuts, KnownInput, Prepared};
 use crate::run::{Run, proven};
+use crate::settings::Submitted;
 use crate::stage::kept::Kept;
 use crate::store::records::{Header, Sliced};
 use crate::store::{Past, Quota, Recorded, folder};
@@ -164,6 +165,11 @@ pub fn tasks_of(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result
     let looked = work.look()?;
     let place = Place::open(work, looked.folder(), cache, trusted)?;
     Ok((TasksReport::of(&place.groups, &place.plan), folder::begun(&place.dir)?.digest()))
+}
+
+/// What the tasks of a work place were submitted to, if that is known. `trusted` and the errors are those of [`tasks_of`].
+pub fn submitted_to(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result<Option<Submitted>, RunError> {
+    Ok(Place::open(work, work.look()?.folder(), cache, trusted)?.recorded.submitted)
 }
 
 /// The files of each input that begin a slice of it; `None` if the run in a folder is not cut into tasks.

@@ -108,6 +108,7 @@ impl Run {
         let settings = Settings {
             base,
             pipeline: recorded.pipeline.clone(),
+            submitted: recorded.submitted.clone(),
             overwrite: recorded.overwrite || settings.overwrite,
             limit: recorded.limit,
             max_spill: settings.max_spill.or(recorded.max_spill),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::paths;
+use crate::settings::Submitted;
 
 /// How a run was begun: what resuming it needs beside the plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub(crate) struct Recorded {
     /// The seed of the digests of rows. Nobody can guess it, so nobody can make rows that pass for others.
     #[serde(default)]
     pub(crate) digest_seed: Option<u64>,
+    /// What its tasks were submitted to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submitted: Option<Submitted>,
 }
 
 /// An input as it was when the run began.

@@ -166,6 +166,7 @@ fn recorded() -> Recorded {
         max_spill: Some(3),
         inputs: BTreeMap::from([("docs".to_owned(), input)]),
         digest_seed: Some(4),
+        submitted: None,
     }
 }
 
