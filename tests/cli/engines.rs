@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::repository;
-use crate::s3::S3;
-use crate::stage::{Said, Stage};
+use crate::s3::{Fault, S3};
+use crate::stage::{Said, Stage, ended};
 
 /// The longest that a server may take to listen, or something to happen. None comes near.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 callboard = 1
 name = "words"
 [inputs.docs]
@@ -40,13 +41,13 @@ batch_rows = 50
 "#;
 
 /// A pipeline with its data, and what `run` makes of it; then one that fails.
-struct Work {
-    stage: Stage,
-    right: BTreeMap<&'static str, Vec<u8>>,
+pub(crate) struct Work {
+    pub(crate) stage: Stage,
+    pub(crate) right: BTreeMap<&'static str, Vec<u8>>,
 }
 
 impl Work {
-    fn new() -> Work {
+    pub(crate) fn new() -> Work {
         let stage = Stage::empty();
         fs::create_dir(stage.folder.join("data")).unwrap();
         for file in 0..4 {
@@ -101,11 +102,16 @@ impl Session {
     }
 }
 
+/// The processes that `pgrep` finds.
+fn found(wanted: &[&str]) -> Vec<String> {
+    let found = Command::new("pgrep").args(wanted).output().unwrap();
+    String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 /// Kills the processes that `pgrep` finds: whether there were any.
 fn kill(wanted: &[&str]) -> bool {
-    let found = Command::new("pgrep").args(wanted).output().unwrap();
-    let found = String::from_utf8(found.stdout).unwrap();
-    found.lines().for_each(|pid| drop(Command::new("kill").args(["-9", pid]).output()));
+    let found = found(wanted);
+    found.iter().for_each(|pid| drop(Command::new("kill").args(["-9", pid]).output()));
     !found.is_empty()
 }
 
@@ -115,7 +121,7 @@ impl Drop for Session {
     }
 }
 
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
@@ -123,25 +129,29 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// What a child said that may take longer than others, when it has ended.
+pub(crate) fn patiently(mut child: Child, line: &str) -> Said {
+    wait(line, || child.try_wait().unwrap().is_some());
+    ended(child, line)
+}
+
 fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }
 
 /// The command, as an argument.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_callboard");
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_callboard");
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A head and a second node, with one core each.
-struct Ray {
-    head: Session,
-    node: Session,
-    address: String,
-    _folder: tempfile::TempDir,
+/// The program `ray`, and what its processes find in their environment beside the usual.
+pub(crate) struct Installed {
+    pub(crate) ray: PathBuf,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
-impl Ray {
-    /// What its processes find in their environment beside the usual.
-    fn begin(more: &[(&str, &str)]) -> Option<Ray> {
+impl Installed {
+    /// `None` if Ray is not here, which is said.
+    pub(crate) fn find(more: &[(&str, &str)]) -> Option<Installed> {
         let installed = repository("target/toolchains/python/bin/python");
         let python = std::env::var_os("PYTHON").map_or(installed, PathBuf::from);
         let there = Command::new(&python).args(["-c", "import ray, aiohttp"]).output();
@@ -149,11 +159,8 @@ impl Ray {
             eprintln!("SKIPPED: Ray is not here: `cargo xtask python` gets it");
             return None;
         }
-        // Paths of sockets are short, so those of their folders are.
-        let folder = tempfile::Builder::new().prefix("cb-").tempdir_in("/tmp").unwrap();
-        let ray = python.with_file_name("ray");
-        let bin = ray.parent().unwrap();
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let ray = std::path::absolute(python.with_file_name("ray")).unwrap();
+        let path = format!("{}:{}", ray.parent().unwrap().display(), std::env::var("PATH").unwrap());
         let variables = [
             ("PATH", &*path),
             ("RAY_AUTH_MODE", "token"),
@@ -162,21 +169,70 @@ impl Ray {
             ("RAY_enable_metrics_collection", "false"),
             ("CALLBOARD_LATE_SECONDS", "5"),
         ];
-        let variables = [&variables[..], more].concat();
-        let [gcs, dashboard, client, agent, other] = std::array::from_fn(|_| free_port());
-        let temporary = format!("--temp-dir={}", folder.path().display());
-        let (gcs_port, dashboard_port) = (format!("--port={gcs}"), format!("--dashboard-port={dashboard}"));
-        let (client, agent) =
-            (format!("--ray-client-server-port={client}"), format!("--dashboard-agent-listen-port={agent}"));
-        let one = ["start", "--block", "--num-cpus=1", "--object-store-memory=80000000", "--node-ip-address=127.0.0.1"];
-        let head = [&one[..], &["--head", &gcs_port, &dashboard_port, &temporary, &client, &agent]].concat();
-        let head = Session::begin(&ray, &head, &variables, &folder.path().join("head.log"));
-        let there = format!("127.0.0.1:{dashboard}");
+        let variables = variables.iter().chain(more).map(|(name, value)| (name.to_string(), value.to_string()));
+        Some(Installed { ray, variables: variables.collect() })
+    }
+
+    /// Arguments that begin a node, with this many cores at this address.
+    pub(crate) fn node(cores: u32, ip: &str) -> Vec<String> {
+        let of_node = [format!("--num-cpus={cores}"), format!("--node-ip-address={ip}")];
+        ["start", "--block", "--object-store-memory=80000000"].map(str::to_owned).into_iter().chain(of_node).collect()
+    }
+
+    fn begin(&self, arguments: &[String], log: &Path) -> Session {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let variables: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Session::begin(&self.ray, &arguments, &variables, log)
+    }
+}
+
+/// The head of a cluster.
+pub(crate) struct Head {
+    session: Session,
+    /// Where other nodes join.
+    pub(crate) gcs: String,
+    /// Of its dashboard.
+    pub(crate) address: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Head {
+    /// One that listens, with this many cores at this address of this machine.
+    pub(crate) fn begin(installed: &Installed, cores: u32, ip: &str) -> Head {
+        // Paths of sockets are short, so those of their folders are.
+        let folder = tempfile::Builder::new().prefix("cb-").tempdir_in("/tmp").unwrap();
+        let [gcs, dashboard, client, agent] = std::array::from_fn(|_| free_port());
+        let mut arguments = Installed::node(cores, ip);
+        arguments.extend([
+            "--head".to_owned(),
+            format!("--temp-dir={}", folder.path().display()),
+            format!("--port={gcs}"),
+            format!("--dashboard-host={ip}"),
+            format!("--dashboard-port={dashboard}"),
+            format!("--ray-client-server-port={client}"),
+            format!("--dashboard-agent-listen-port={agent}"),
+        ]);
+        let session = installed.begin(&arguments, &folder.path().join("head.log"));
+        let there = format!("{ip}:{dashboard}");
         wait("Ray's dashboard listens", || TcpStream::connect(&there).is_ok());
-        let (cluster, agent) = (format!("--address=127.0.0.1:{gcs}"), format!("--dashboard-agent-listen-port={other}"));
-        let node = [&one[..], &[&cluster, &agent]].concat();
-        let node = Session::begin(&ray, &node, &variables, &folder.path().join("node.log"));
-        Some(Ray { head, node, address: format!("http://{there}"), _folder: folder })
+        Head { session, gcs: format!("{ip}:{gcs}"), address: format!("http://{there}"), folder }
+    }
+}
+
+/// A head and a second node, with one core each.
+struct Ray {
+    node: Session,
+    head: Head,
+}
+
+impl Ray {
+    fn begin(more: &[(&str, &str)]) -> Option<Ray> {
+        let installed = Installed::find(more)?;
+        let head = Head::begin(&installed, 1, "127.0.0.1");
+        let mut node = Installed::node(1, "127.0.0.1");
+        node.extend([format!("--address={}", head.gcs), format!("--dashboard-agent-listen-port={}", free_port())]);
+        let node = installed.begin(&node, &head.folder.path().join("node.log"));
+        Some(Ray { node, head })
     }
 }
 
@@ -190,7 +246,7 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     let Some(ray) = Ray::begin(&credentials) else { return };
     let work = Work::new();
     let stage = &work.stage;
-    let on = format!("--on ray={} --program {PROGRAM}", ray.address);
+    let on = format!("--on ray={} --program {PROGRAM}", ray.head.address);
     // Whoever has no token makes nothing.
     let said = stage.sh(&format!("callboard submit words.toml {on} --work none --slices 2"));
     assert_eq!(said.code, Some(5), "{}", said.stderr);
@@ -218,28 +274,46 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     let removed = stage.sh(&format!("{keys} callboard runs remove {far}"));
     assert!(removed.code == Some(0) && store.state().objects.is_empty(), "{}", removed.stderr);
 
+    // A task that hangs is begun once more, and its first attempt ends: of that, the store answers nothing.
+    let (late, first) = ("s3://b/runs/late", Mutex::new(None));
+    store.fault(move |request| {
+        let attempt = request.path.strip_prefix("b/runs/late/tasks/1.0001/")?.split('/').next()?;
+        let mut first = first.lock().unwrap();
+        (*first.get_or_insert_with(|| attempt.to_owned()) == attempt).then_some(Fault::Late(Duration::from_secs(3600)))
+    });
+    let line = format!("{token} {keys} callboard submit words.toml {on} --work {late} --slices 4 --follow");
+    // Four times what the others take goes by first.
+    work.check(&patiently(stage.command(&line).spawn().unwrap(), &line));
+    assert!(store.is_held());
+    wait("the task that hung is gone", || found(&["-f", &format!("task {late} 1.0001")]).is_empty());
+    store.right();
+
     // Without `--follow` the command ends first. A worker is killed, then the driver: another one goes on.
     let said = stage.sh(&format!("{token} callboard submit words.toml {on} --work killed --slices 4"));
     assert_eq!(said.code, Some(0), "{}", said.stderr);
-    wait("a task begins", || ray.head.kill("ray::callboard") || ray.node.kill("ray::callboard"));
+    wait("a task begins", || ray.head.session.kill("ray::callboard") || ray.node.kill("ray::callboard"));
     wait("a task ends", || work.manifests("killed") > 0);
     // Ray gives it a session of its own; the path of the work place is no other's.
     let driver = format!("task {} drive", stage.folder.join("killed").display());
     wait("the driver is killed", || kill(&["-f", &driver]));
     assert!(!stage.folder.join("out/kept.jsonl").exists());
-    let said = stage.sh(&format!("{token} callboard task killed drive {on} --follow"));
+    // Where it was submitted to is known.
+    let said = stage.sh(&format!("{token} callboard resume killed --follow"));
+    assert!(said.stderr.starts_with("submitted: job "), "{}", said.stderr);
     work.check(&said);
 
     // The head is lost, with its driver and all that it knew: a new cluster goes on.
     let said = stage.sh(&format!("{token} callboard submit words.toml {on} --work lost --slices 4"));
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     wait("a task ends", || work.manifests("lost") > 0);
-    assert!(ray.head.kill("."));
+    assert!(ray.head.session.kill("."));
     kill(&["-f", &format!("task {} drive", stage.folder.join("lost").display())]);
     drop(ray);
     assert!(!stage.folder.join("out/kept.jsonl").exists());
+    let said = stage.sh(&format!("{token} callboard resume lost --follow"));
+    assert!(said.code == Some(5) && said.stderr.contains("callboard resume lost --on local=2"), "{}", said.stderr);
     let ray = Ray::begin(&credentials).expect("it was there before");
-    let on = format!("--on ray={} --program {PROGRAM}", ray.address);
+    let on = format!("--on ray={} --program {PROGRAM}", ray.head.address);
     work.check(&stage.sh(&format!("{token} callboard resume lost {on} --follow")));
 
     // The exit code and the words are those of `run`.

@@ -18,6 +18,7 @@ mod edges;
 mod engines;
 mod followed;
 mod forgeries;
+mod hosts;
 mod json;
 mod kernels;
 mod live;

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::toolchain::Toolchain;
-use crate::{Result, browser, command, dependencies, guests, languages, python, stores};
+use crate::{Result, browser, command, dependencies, engines, guests, languages, python, stores};
 
 /// The name of a check, and the check.
 type Check = (&'static str, Box<dyn FnOnce(&Path) -> End>);
@@ -31,8 +31,9 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let languages = beside(root, |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed));
     let python = beside(root, |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed));
     let stores = beside(root, |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed));
+    let engines = beside(root, |_| engines::environment().map_or_else(End::Skipped, |()| End::Passed));
     let browser = beside(root, |root| browser::environment(root).map_or_else(End::Skipped, |()| End::Passed));
-    let checks: [Check; 13] = [
+    let checks: [Check; 14] = [
         ("format", Box::new(|root| cargo_check(root, &["fmt", "--all", "--check"], &[]))),
         ("contract", Box::new(|root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed))),
         ("guests", Box::new(|root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed))),
@@ -46,6 +47,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         ("languages", Box::new(|_| ended(languages))),
         ("python", Box::new(|_| ended(python))),
         ("stores", Box::new(|_| ended(stores))),
+        ("engines", Box::new(|_| ended(engines))),
         ("browser", Box::new(|_| ended(browser))),
         (
             "tests",

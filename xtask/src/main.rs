@@ -19,6 +19,7 @@ mod contract;
 mod demo;
 mod dependencies;
 mod dist;
+mod engines;
 mod guests;
 mod languages;
 mod python;
