@@ -350,13 +350,13 @@ impl WorkPlace {
         report.filter(|report| report.status == Status::Finished)
     }
 
-    /// Whether no driver works in it that has not said that it has ended; in a folder that is not known.
+    /// Whether no driver works in it that has not ended: in a folder as far as its lock tells, in a store as far as drivers say.
     pub fn is_at_rest(&self) -> bool {
-        let is_driven = |store: &StoreFolder| match last(store) {
-            Ok(last) => last.and_then(|(_, held)| held).is_some_and(|held| !held.ended),
-            Err(_) => true,
-        };
-        !self.store.as_ref().is_some_and(is_driven)
+        let Some(store) = &self.store else { return !self.is_driven_here() };
+        match last(store) {
+            Ok(last) => last.and_then(|(_, held)| held).is_none_or(|held| held.ended),
+            Err(_) => false,
+        }
     }
 
     /// Removes it, and what this machine has of it.
