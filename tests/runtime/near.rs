@@ -71,7 +71,7 @@ fn it_is_looked_at_by_the_name_that_the_pipeline_has_for_it() {
     assert_eq!([shown("near"), shown("near.dropped")], [[0, 1, 4], [2, 3, 5]]);
     assert_eq!(stats_run(&looking, "near", &StatsWanted::default()).unwrap().rows, 3);
     let wrong = peek_run(&looking, "nea", &RowsWanted::default()).unwrap_err();
-    assert!(wrong.message.contains("no step `nea`"), "{wrong}");
+    assert!(wrong.message.contains("no input, step or output `nea`"), "{wrong}");
 }
 
 #[test]

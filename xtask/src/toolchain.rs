@@ -91,7 +91,7 @@ impl Toolchain {
             "-Cllvm-args=-pre-RA-sched=source".to_owned(),
             format!("--remap-path-prefix={}/=", root.display()),
         ];
-        // For all crates, since cargo compiles anew what it finds changed here; `rustc` leaves them out elsewhere.
+        // For all crates, since cargo compiles everything again when these change; `rustc` leaves them out elsewhere.
         flags.extend(FOR_KERNELS.map(str::to_owned));
         if let Ok(this) = std::env::current_exe() {
             cargo.env("RUSTC_WRAPPER", this).env(WRAPS, "1");

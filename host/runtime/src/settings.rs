@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use callboard_io::FilePlace;
 use callboard_sandbox::{Calls, CompileCommand};
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Observer;
+use crate::store::records::Submitted;
 
 /// How a plan is carried out, beside what the plan says: [`Settings::new`], and what differs from its defaults.
 #[derive(Clone, Debug)]
@@ -194,16 +194,6 @@ impl Settings {
     pub fn cancel(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }
-}
-
-/// What the tasks of a run were submitted to, for whoever resumes it. It has no secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submitted {
-    /// The engine, as a command line names it.
-    pub on: String,
-    /// The command on the engine's machines, if one was named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program: Option<String>,
 }
 
 /// A file that the caller writes when a run has ended.

@@ -18,9 +18,8 @@ use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
 use crate::prepare::{Cuts, KnownInput, Prepared};
 use crate::run::{Run, proven};
-use crate::settings::Submitted;
 use crate::stage::kept::Kept;
-use crate::store::records::{Header, Sliced};
+use crate::store::records::{Header, Sliced, Submitted};
 use crate::store::{Past, Quota, Recorded, folder};
 use crate::tell::tasks::{TasksReport, appended_outputs};
 

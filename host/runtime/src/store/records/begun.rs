@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::paths;
-use crate::settings::Submitted;
 
 /// How a run was begun: what resuming it needs beside the plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,4 +60,14 @@ pub(crate) fn format_of(run: &str) -> serde_json::Result<u8> {
         format: u8,
     }
     serde_json::from_str(run).map(|Formatted { format }| format)
+}
+
+/// What the tasks of a run were submitted to, for whoever resumes it. It has no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The engine, as a command line names it.
+    pub on: String,
+    /// The command on the engine's machines, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
