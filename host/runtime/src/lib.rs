@@ -88,11 +88,11 @@ pub use see::{
     Changed, Followed, Gone, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, TriedStep, diff_runs,
     peek_files, peek_run, stats_files, stats_run, trace_run,
 };
-pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
+pub use settings::{AlsoWritten, Profile, Settings, Submitted, default_cache_folder};
+pub use store::records::Change;
 pub use store::records::{
     Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
 };
-pub use store::records::{Change, Submitted};
 pub use store::replies::{Forgotten, forget_replies, replies_size};
 pub use tell::diff::{
     ChangedRow, ChangedValue, MovedRows, OneRow, OutputDiff, PlanChange, RunsDiff, SettingChange, StepDiff,

@@ -10,7 +10,6 @@ use callboard_sandbox::{Calls, CompileCommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Observer;
-use crate::store::records::Submitted;
 
 /// How a plan is carried out, beside what the plan says: [`Settings::new`], and what differs from its defaults.
 #[derive(Clone, Debug)]
@@ -194,6 +193,15 @@ impl Settings {
     pub fn cancel(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }
+}
+
+/// What the tasks of a run were submitted to, for whoever resumes it. It has no secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The engine, as a command line names it.
+    pub on: String,
+    /// The command on the engine's machines, if one was named.
+    pub program: Option<String>,
 }
 
 /// A file that the caller writes when a run has ended.

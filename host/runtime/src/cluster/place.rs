@@ -18,8 +18,9 @@ use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
 use crate::prepare::{Cuts, KnownInput, Prepared};
 use crate::run::{Run, proven};
+use crate::settings::Submitted;
 use crate::stage::kept::Kept;
-use crate::store::records::{Header, Sliced, Submitted};
+use crate::store::records::{Header, Sliced};
 use crate::store::{Past, Quota, Recorded, folder};
 use crate::tell::tasks::{TasksReport, appended_outputs};
 
@@ -168,7 +169,7 @@ pub fn tasks_of(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result
 
 /// What the tasks of a work place were submitted to, if that is known. `trusted` and the errors are those of [`tasks_of`].
 pub fn submitted_to(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result<Option<Submitted>, RunError> {
-    Ok(Place::open(work, work.look()?.folder(), cache, trusted)?.recorded.submitted)
+    Ok(Place::open(work, work.look()?.folder(), cache, trusted)?.recorded.submitted.map(Into::into))
 }
 
 /// The files of each input that begin a slice of it; `None` if the run in a folder is not cut into tasks.

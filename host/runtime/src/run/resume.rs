@@ -108,7 +108,7 @@ impl Run {
         let settings = Settings {
             base,
             pipeline: recorded.pipeline.clone(),
-            submitted: recorded.submitted.clone(),
+            submitted: recorded.submitted.clone().map(Into::into),
             overwrite: recorded.overwrite || settings.overwrite,
             limit: recorded.limit,
             max_spill: settings.max_spill.or(recorded.max_spill),

@@ -300,7 +300,7 @@ fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {
         max_spill: run.settings.max_spill,
         inputs: inputs.collect(),
         digest_seed,
-        submitted: run.settings.submitted.clone(),
+        submitted: run.settings.submitted.clone().map(Into::into),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::paths;
+use crate::settings::Submitted;
 
 /// How a run was begun: what resuming it needs beside the plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub(crate) struct Recorded {
     pub(crate) digest_seed: Option<u64>,
     /// What its tasks were submitted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) submitted: Option<Submitted>,
+    pub(crate) submitted: Option<SubmittedTo>,
 }
 
 /// An input as it was when the run began.
@@ -62,12 +63,22 @@ pub(crate) fn format_of(run: &str) -> serde_json::Result<u8> {
     serde_json::from_str(run).map(|Formatted { format }| format)
 }
 
-/// What the tasks of a run were submitted to, for whoever resumes it. It has no secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submitted {
-    /// The engine, as a command line names it.
-    pub on: String,
-    /// The command on the engine's machines, if one was named.
+/// [`Submitted`], on the disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SubmittedTo {
+    on: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program: Option<String>,
+    program: Option<String>,
+}
+
+impl From<Submitted> for SubmittedTo {
+    fn from(Submitted { on, program }: Submitted) -> SubmittedTo {
+        SubmittedTo { on, program }
+    }
+}
+
+impl From<SubmittedTo> for Submitted {
+    fn from(SubmittedTo { on, program }: SubmittedTo) -> Submitted {
+        Submitted { on, program }
+    }
 }

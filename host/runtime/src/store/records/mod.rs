@@ -35,7 +35,6 @@ mod spilled;
 mod stats;
 mod tasks;
 
-pub use begun::Submitted;
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
 pub use counts::{Moment, Status};
