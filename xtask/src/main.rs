@@ -62,9 +62,6 @@ fn try_main() -> Result<ExitCode> {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if std::env::var_os(toolchain::WRAPS).is_some() {
-        return toolchain::rustc(&arguments);
-    }
     match arguments.split_first() {
         Some((command, [])) if command == "guests" => {
             guests::build(root, guests::Which::All).map(|_| ExitCode::SUCCESS)

@@ -4,9 +4,8 @@
 //! minute, and is not tried again for a day.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,16 +13,6 @@ use crate::{Result, command};
 
 /// The target of all guests: its components import nothing but what their world names.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-
-/// Set for cargo, which then runs this program in place of the compiler.
-pub(crate) const WRAPS: &str = "XTASK_WRAPS_RUSTC";
-/// The crate that multiplies matrices.
-const KERNELS: &str = "rten_gemm";
-/// What it alone is compiled with: as much in all crates would make components larger, and none but `embed` faster.
-///
-/// Cranelift carries out all loads of a block before what computes with them. So numbers that lie side by side are loaded at once, which
-/// takes one register and not four places on the stack; and loops of a few turns have one block, whose sums need not be in memory.
-const FOR_KERNELS: [&str; 2] = ["-Cpasses=load-store-vectorizer", "-Cllvm-args=-unroll-threshold=1000"];
 
 /// How guests are compiled.
 pub(crate) enum Toolchain {
@@ -91,11 +80,6 @@ impl Toolchain {
             "-Cllvm-args=-pre-RA-sched=source".to_owned(),
             format!("--remap-path-prefix={}/=", root.display()),
         ];
-        // For all crates, since cargo compiles everything again when these change; `rustc` leaves them out elsewhere.
-        flags.extend(FOR_KERNELS.map(str::to_owned));
-        if let Ok(this) = std::env::current_exe() {
-            cargo.env("RUSTC_WRAPPER", this).env(WRAPS, "1");
-        }
         if let Some(home) = home {
             flags.push(format!("--remap-path-prefix={}/registry/src/=", home.display()));
         }
@@ -106,14 +90,6 @@ impl Toolchain {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
         cargo
     }
-}
-
-/// Becomes the compiler, as cargo's wrapper: returns if there is none.
-pub(crate) fn rustc(arguments: &[String]) -> Result<ExitCode> {
-    let (compiler, arguments) = arguments.split_first().ok_or("a compiler and its arguments are expected")?;
-    let kernels = arguments.windows(2).any(|pair| pair == ["--crate-name", KERNELS]);
-    let kept = arguments.iter().filter(|argument| kernels || !FOR_KERNELS.contains(&argument.as_str()));
-    Err(format!("{compiler}: {}", Command::new(compiler).args(kept).exec()))
 }
 
 fn has_target(sysroot: &Path) -> bool {
