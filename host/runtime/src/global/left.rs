@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::on_all_cores;
 use super::shuffle::Sorting;
+use crate::error::Fault;
 use crate::store::scatter::{Scratch, Window, scattered};
 
 /// Windows that are left.
@@ -23,23 +24,30 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// The windows of these rows, of which the first `had` are written; `None` if not all of them are there, intact.
-    pub(super) fn find(sorting: &Sorting, schema: &SchemaRef, had: u64) -> Option<Left> {
+    /// The windows of these rows, of which the first `had` are written; `None` if not all of the others are there, intact.
+    pub(super) fn find(sorting: &Sorting, schema: &SchemaRef, had: u64) -> Result<Option<Left>, Fault> {
+        let Some(tag) = sorting.tag else { return Ok(None) };
         let scratch = Arc::new(Scratch::open(&sorting.folder, sorting.quota.clone()));
-        let (rows, mut windows) = scattered(&scratch, sorting.tag?, schema)?;
+        let Some((rows, mut windows)) = scattered(&scratch, tag, schema) else { return Ok(None) };
         windows.retain(|(_, end)| *end > had);
+        let first = windows.first().map_or(rows, |(window, _)| window.first);
+        // They may be those of a process whose output had more.
+        if first > had {
+            return Ok(None);
+        }
+        // Whoever stops this finds them next time.
+        scratch.leave(true);
         let intact = AtomicBool::new(true);
         let look = |at: usize| {
             let (window, _): &(Window, u64) = &windows[at];
             intact.fetch_and(window.is_left(&scratch), Ordering::Relaxed);
             sorting.go_on()
         };
-        let looked = on_all_cores(windows.len(), look, Ok);
-        if looked.is_err() || !intact.into_inner() {
-            return None;
+        on_all_cores(windows.len(), look, Ok)?;
+        if !intact.into_inner() {
+            scratch.leave(false);
+            return Ok(None);
         }
-        scratch.leave(true);
-        let first = windows.first().map_or(rows, |(window, _)| window.first);
-        Some(Left { scratch, windows, first, rows, seen: 0 })
+        Ok(Some(Left { scratch, windows, first, rows, seen: 0 }))
     }
 }

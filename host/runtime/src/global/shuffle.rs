@@ -125,13 +125,14 @@ impl Shuffle {
 
     /// Says, before any row is added, how many of the first ones need not be put out. If they `are_first`, an earlier process may have
     /// scattered them.
-    pub(super) fn begin(&mut self, had: u64, are_first: bool) {
+    pub(super) fn begin(&mut self, had: u64, are_first: bool) -> Result<(), Fault> {
         // What is written beside rows would have to be passed over, too.
         if !self.beside.is_nothing() {
-            return;
+            return Ok(());
         }
-        self.left = if are_first { Left::find(&self.sorting, &self.whole.schema, had) } else { None };
+        self.left = if are_first { Left::find(&self.sorting, &self.whole.schema, had)? } else { None };
         self.first = self.left.as_ref().map_or(had / self.in_window() * self.in_window(), |left| left.first);
+        Ok(())
     }
 
     /// How many rows will not be put out.
@@ -165,10 +166,9 @@ impl Shuffle {
 
     /// What it takes to put a window in order, bytes; nothing where there is none.
     pub(super) fn window(&self) -> u64 {
-        if self.is_empty() {
-            0
-        } else {
-            self.window.min(self.rows.len() as u64 * self.row_bytes).max(self.noted.as_ref().map_or(0, |_| self.window))
+        match self.noted.is_some() || self.left.is_some() {
+            true => self.window,
+            false => self.window.min(self.rows.len() as u64 * self.row_bytes),
         }
     }
 
@@ -211,6 +211,7 @@ impl Shuffle {
         if let Some(left) = self.left.take() {
             let Left { scratch, windows, first, seen, rows } = left;
             if seen != rows {
+                scratch.leave(false);
                 return Err(out_of_place());
             }
             self.sorting.passing.begin(Phase::Order, rows - first);

@@ -218,7 +218,7 @@ impl GlobalWriter {
         if self.shuffle.is_empty() {
             let outlet = &mut self.writing.outlet;
             let (had, is_untouched) = (outlet.had(), outlet.is_untouched());
-            self.shuffle.begin(had, is_untouched);
+            self.shuffle.begin(had, is_untouched)?;
         }
         self.shuffle.add(rows, written)
     }

@@ -53,7 +53,12 @@ impl Had {
     }
 
     /// Passes over this many of them.
+    ///
+    /// # Panics
+    ///
+    /// The reader has not as many: the others would be lost.
     pub(super) fn pass(&mut self, rows: u64) {
+        assert!(rows <= self.left, "{rows} rows are passed over, and the output has {}", self.left);
         (self.left, self.is_whole) = (self.left - rows, self.is_whole && rows == 0);
         self.passed.fetch_add(rows, Ordering::Release);
     }

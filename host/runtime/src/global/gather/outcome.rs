@@ -161,6 +161,7 @@ impl Outcomes {
             writer.settle();
         }
         give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
+        // Where a rejected row ends the run, which is said above, not all calls were made.
         if self.by_bits && given != self.rows {
             return Err(Fault::Host(format!("calls were given {given} rows of {}", self.rows)));
         }
